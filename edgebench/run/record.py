@@ -1,0 +1,59 @@
+"""What a trial returned: measurements, or the named way in which it failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How a trial ended. `ok` and `diverged` are outcomes; the others are failures and never serve as results."""
+
+    ok = "ok"
+    diverged = "diverged"
+    error = "error"
+    crashed = "crashed"
+    out_of_memory = "out_of_memory"
+    timed_out = "timed_out"
+
+    @property
+    def is_outcome(self) -> bool:
+        return self in (Status.ok, Status.diverged)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What running a trial yields.
+
+    Attributes:
+        metrics: scalars by name, units as in `edgebench.claim.metrics`.
+        curves: one value per epoch, by name (`val_top1`).
+        correct: per-example correctness on the test split, packed eight to a byte, first example in the highest bit.
+        diverged: the loss became NaN or infinite; metrics then hold the worst values.
+    """
+
+    metrics: dict[str, float]
+    curves: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    correct: bytes | None = None
+    diverged: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished trial as stored.
+
+    Attributes:
+        trial: the trial's content hash.
+        status: how it ended.
+        measured: None exactly when the trial failed.
+        seconds: wall-clock time of the trial in its process.
+        message: what went wrong, for a failed trial.
+        environment: identity and state of the machine that ran it.
+    """
+
+    trial: str
+    status: Status
+    measured: Measured | None
+    seconds: float
+    message: str = ""
+    environment: dict[str, object] = field(default_factory=dict)
