@@ -83,7 +83,7 @@ def test_exact_values_keep_every_digit(value: float, tmp_path: Path) -> None:
 
 
 def test_rounding_never_exceeds_a_small_tolerance() -> None:
-    values = [85.123456789, 85.123456790, 85.123456791]
+    values = [85.12301, 85.12344, 85.12390]
     verdict = verdict_of(values)
     effect = derive(verdict)
     assert verdict.value is not None
