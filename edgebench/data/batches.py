@@ -1,0 +1,195 @@
+"""Batches as tensors: gathered, cropped, flipped and normalised for all images at once.
+
+Everything up to normalisation happens on bytes, a quarter of the memory traffic of floats. A crop is read as
+rows: in an image padded by p and stored as [H + 2p, (W + 2p)·C] bytes, row r of the crop at (y, x) is one run
+of W·C bytes, so a batch of crops is one `index_select` over an overlapping view of runs. Of the ways tried on
+128 CIFAR images, on one thread, this took 0.024 ms; indexing a six-dimensional strided view took 0.20 ms,
+gathering pixels 0.24 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from edgebench.data.prepared import Prepared
+from edgebench.data.raw import Images, Labels
+
+if TYPE_CHECKING:
+    from edgebench.claim.settings import AugmentSettings
+
+Batch = tuple[Tensor, Tensor]
+CPU = torch.device("cpu")
+EVALUATION_BATCH = 500
+
+
+class Normaliser:
+    """From bytes [B, H, W, C] to floats [B, C, H, W] (channels last), by the dataset's mean and deviation."""
+
+    def __init__(self, prepared: Prepared, device: torch.device = CPU) -> None:
+        width = prepared.train_images.shape[2]
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (prepared.mean, prepared.std))
+        # Repeated along a row of pixels: adding a vector of W·C floats is six times as fast as one of three.
+        self._scale = (1 / (255 * std)).float().repeat(width).to(device)
+        self._shift = (-mean / std).float().repeat(width).to(device)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        rows = images.view(*images.shape[:2], -1).float()
+        return rows.mul_(self._scale).add_(self._shift).view(images.shape).permute(0, 3, 1, 2)
+
+
+def crop_and_flip(images: Tensor, padding: int, offsets: Tensor | None, flips: Tensor | None) -> Tensor:
+    """Pad each image with zeros, crop it back to its size at its own offset, then mirror some of them.
+
+    Args:
+        images: uint8 [B, H, W, C], contiguous.
+        padding: zeros added on each side.
+        offsets: int64 [B, 2], top and left corner of each crop, 0..2·padding; None for no cropping.
+        flips: bool [B], which to mirror left-right; None for none.
+
+    Returns:
+        uint8 [B, H, W, C]; the same as torchvision's `pad`, `crop` and `horizontal_flip`, image by image.
+    """
+    count, height, width, channels = images.shape
+    if flips is not None:
+        # Mirroring first is cheaper, and equal when the crop's left edge is mirrored with it.
+        chosen = flips.nonzero().view(-1)
+        images = images.index_copy(0, chosen, images.index_select(0, chosen).flip(2))
+    if offsets is None or padding == 0:
+        return images
+    top, left = offsets[:, 0], offsets[:, 1]
+    if flips is not None:
+        left = torch.where(flips, 2 * padding - left, left)
+    tall, wide = height + 2 * padding, width + 2 * padding
+    padded = images.new_zeros(count, tall, wide, channels)
+    padded[:, padding : padding + height, padding : padding + width] = images
+    # All runs of W pixels, one starting at every pixel; only those within a row are ever selected.
+    runs = padded.as_strided((count * tall * wide - width + 1, width * channels), (channels, 1))
+    first = (torch.arange(count) * tall + top)[:, None] + torch.arange(height)
+    return runs.index_select(0, (first * wide + left[:, None]).view(-1)).view(count, height, width, channels)
+
+
+class TrainBatches:
+    """Shuffled, augmented, normalised training batches; each iteration over it is one epoch.
+
+    The last, incomplete batch of an epoch is dropped (its few images would weigh more than others, and could
+    be one image, on which batch normalisation fails); other images are dropped in other epochs. If there are
+    fewer images than a batch, all of them are the batch.
+
+    Per epoch, `order` gives one permutation and `augmentation` one set of offsets and mirrorings, whether or
+    not they are used: arms that differ in one augmentation share everything else. Both must be CPU
+    generators, so that all devices see the same batches.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        indices: npt.ArrayLike,
+        augment: AugmentSettings,
+        batch: int,
+        order: torch.Generator,
+        augmentation: torch.Generator,
+        device: torch.device = CPU,
+    ) -> None:
+        self._images, self._labels = prepared.train_images, prepared.train_labels
+        self._indices = np.asarray(indices, np.int64)
+        self._padding, self._flip = augment.crop or 0, augment.flip
+        self._size = min(batch, len(self._indices))
+        self._order, self._augmentation, self._device = order, augmentation, device
+        self._normalise = Normaliser(prepared, device)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._indices) // self._size if self._size else 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch of (float32 [B, C, H, W] in channels-last order, int64 [B])."""
+        count = len(self._indices)
+        drawn = self._indices[torch.randperm(count, generator=self._order).numpy()]
+        # Drawn in float64, whose products cannot round up to 2·padding + 1.
+        draws = torch.rand(count, 3, generator=self._augmentation, dtype=torch.float64)
+        offsets = (draws[:, :2] * (2 * self._padding + 1)).long()
+        flips = draws[:, 2] < 0.5
+        for start in range(0, len(self) * self._size, self._size):
+            part = slice(start, start + self._size)
+            images, labels = gather(self._images, self._labels, drawn[part])
+            images = crop_and_flip(
+                images,
+                self._padding,
+                offsets[part] if self._padding else None,
+                flips[part] if self._flip else None,
+            )
+            yield self._normalise(images.to(self._device)), labels.to(self._device)
+
+
+class _EvaluationBatches(Sequence[Batch]):
+    """Batches in the order of the indices, made when asked for."""
+
+    def __init__(
+        self,
+        images: Images,
+        labels: Labels,
+        indices: Labels,
+        batch: int,
+        normalise: Normaliser,
+        device: torch.device,
+    ) -> None:
+        self._images, self._labels, self._indices = images, labels, indices
+        self._batch, self._normalise, self._device = batch, normalise, device
+
+    def __len__(self) -> int:
+        return -(-len(self._indices) // self._batch)
+
+    @overload
+    def __getitem__(self, index: int) -> Batch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Batch]: ...
+    def __getitem__(self, index: int | slice) -> Batch | list[Batch]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        start = range(0, len(self._indices), self._batch)[index]
+        images, labels = gather(self._images, self._labels, self._indices[start : start + self._batch])
+        return self._normalise(images.to(self._device)), labels.to(self._device)
+
+
+def evaluation_batches(
+    prepared: Prepared,
+    part: Literal["train", "test"],
+    indices: npt.ArrayLike | None = None,
+    *,
+    batch: int = EVALUATION_BATCH,
+    keep: bool = False,
+    device: torch.device = CPU,
+) -> Sequence[Batch]:
+    """Every image once, in the order given, normalised and nothing else; the last batch may be smaller.
+
+    Args:
+        prepared: the dataset.
+        part: `train` (for validation images, or accuracy on training images) or `test`.
+        indices: which images [n]; all if not given.
+        batch: images in a batch.
+        keep: normalise now and keep the floats (four bytes per value), instead of on each pass.
+        device: where the batches are to be.
+
+    Returns:
+        A sequence of (float32 [B, C, H, W] in channels-last order, int64 [B]), to be iterated as often as
+        wanted.
+    """
+    images, labels = (
+        (prepared.train_images, prepared.train_labels)
+        if part == "train"
+        else (prepared.test_images, prepared.test_labels)
+    )
+    chosen = np.arange(len(labels)) if indices is None else np.asarray(indices, np.int64)
+    batches = _EvaluationBatches(images, labels, chosen, batch, Normaliser(prepared, device), device)
+    return list(batches) if keep else batches
+
+
+def gather(images: Images, labels: Labels, indices: Labels) -> Batch:
+    """Copy some images and labels out of the mapped arrays: uint8 [B, H, W, C] and int64 [B]."""
+    return torch.from_numpy(images.take(indices, axis=0)), torch.from_numpy(labels.take(indices))
