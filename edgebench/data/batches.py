@@ -115,8 +115,8 @@ class TrainBatches:
         draws = torch.rand(count, 3, generator=self._augmentation, dtype=torch.float64)
         offsets = (draws[:, :2] * (2 * self._padding + 1)).long()
         flips = draws[:, 2] < 0.5
-        for start in range(0, len(self) * self._size, self._size):
-            part = slice(start, start + self._size)
+        for number in range(len(self)):
+            part = slice(number * self._size, (number + 1) * self._size)
             images, labels = gather(self._images, self._labels, drawn[part])
             images = crop_and_flip(
                 images,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError("refers to an outside object")
 
 
+def _check_claims(data: bytes) -> None:
+    """Refuse five bytes that claim gigabytes: Python's unpickler allocates for a claim before it looks at the data.
+
+    Walking the opcodes fails on a string longer than what is left; the index of a memo entry is checked here.
+    """
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= argument < len(data):
+            raise ValueError(f"numbers an object {argument}, which is more than it can hold")
+
+
 def load_inert(path: Path) -> dict[str, Any]:
     """A pickled dict, with text keys, `bytes` for strings of Python 2, and uint8 numpy arrays.
 
@@ -98,6 +109,7 @@ def load_inert(path: Path) -> dict[str, Any]:
     try:
         if len(data) > LIMIT_BYTES:
             raise ValueError(f"has more than {LIMIT_BYTES} bytes")
+        _check_claims(data)
         loaded = _Unpickler(io.BytesIO(data), encoding="bytes").load()
         if type(loaded) is not dict:
             raise ValueError("is not a dict")
