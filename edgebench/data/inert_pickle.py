@@ -91,8 +91,9 @@ def _check_claims(data: bytes) -> None:
     Walking the opcodes fails on a string longer than what is left; the index of a memo entry is checked here.
     """
     for opcode, argument, _ in pickletools.genops(data):
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= argument < len(data):
-            raise ValueError(f"numbers an object {argument}, which is more than it can hold")
+        index = int(argument or 0) if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") else 0
+        if not 0 <= index < len(data):
+            raise ValueError(f"numbers an object {index}, which is more than it can hold")
 
 
 def load_inert(path: Path) -> dict[str, Any]:
