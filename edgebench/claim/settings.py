@@ -106,7 +106,6 @@ class TrainSettings(Strict):
     model: Model
     data: Data
     augment: AugmentSettings = AugmentSettings()
-    method: Method | None = None
     optimiser: Optimiser
     schedule: Schedule = ScheduleSettings()
     epochs: Positive
@@ -132,7 +131,7 @@ class PropertySettings(Strict):
 
 Kind = Literal["train", "profile", "property"]
 Settings = TrainSettings | ProfileSettings | PropertySettings
-SETTINGS: dict[str, type[TrainSettings] | type[ProfileSettings] | type[PropertySettings]] = {
+SETTINGS: dict[Kind, type[TrainSettings] | type[ProfileSettings] | type[PropertySettings]] = {
     "train": TrainSettings,
     "profile": ProfileSettings,
     "property": PropertySettings,

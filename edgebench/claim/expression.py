@@ -1,0 +1,249 @@
+"""The language of effects: arithmetic over arms' metrics, such as `plain.top1 - mixup.top1`.
+
+Grammar: numbers, `arm.metric`, `+ - * /`, parentheses, and the functions below. Python's own parser reads the text,
+an allow-list of node types decides what may stand in it, and a small interpreter evaluates it; nothing is ever passed
+to `eval`. Curves (`arm.curve.val_loss`) are sequences, one value per epoch, and must be summarised by a function.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from edgebench.errors import ExpressionError, did_you_mean
+
+Value = float | tuple[float, ...]
+Lookup = Callable[[str, str], Value]
+MAX_LENGTH = 500
+MAX_NODES = 200
+
+
+def _roughness(curve: Sequence[float]) -> float:
+    """Mean absolute second difference of a curve; its unit is the curve's."""
+    if len(curve) < 3:
+        raise ExpressionError(f"roughness of a curve of {len(curve)} epochs", expected="at least 3 epochs")
+    steps = range(1, len(curve) - 1)
+    return math.fsum(abs(curve[i - 1] - 2 * curve[i] + curve[i + 1]) for i in steps) / len(steps)
+
+
+def _at(curve: Sequence[float], epoch: float) -> float:
+    """The curve's value after the given epoch, counting from 1."""
+    if epoch != int(epoch) or not 1 <= epoch <= len(curve):
+        raise ExpressionError(
+            f"epoch {epoch:g} of a curve", expected=f"a whole number from 1 to {len(curve)}"
+        )
+    return curve[int(epoch) - 1]
+
+
+def _mean(*values: float) -> float:
+    return math.fsum(values) / len(values)
+
+
+@dataclass(frozen=True)
+class _Function:
+    apply: Callable[..., float]
+    signature: str
+    summary: str
+    arguments: tuple[str, ...] | None = None  # None: numbers, or a single curve
+
+
+FUNCTIONS: dict[str, _Function] = {
+    "min": _Function(min, "min(a, b, …) or min(curve)", "the smallest"),
+    "max": _Function(max, "max(a, b, …) or max(curve)", "the largest"),
+    "mean": _Function(_mean, "mean(a, b, …) or mean(curve)", "the arithmetic mean"),
+    "abs": _Function(abs, "abs(a)", "the magnitude", ("number",)),
+    "log": _Function(math.log, "log(a)", "the natural logarithm", ("number",)),
+    "at": _Function(
+        _at, "at(curve, epoch)", "the value after an epoch, counting from 1", ("curve", "number")
+    ),
+    "last": _Function(lambda curve: curve[-1], "last(curve)", "the value after the last epoch", ("curve",)),
+    "roughness": _Function(_roughness, "roughness(curve)", "mean |second difference|", ("curve",)),
+}
+
+_OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A checked effect expression.
+
+    Attributes:
+        source: the text as written.
+        tree: Python's syntax tree, holding allowed nodes only.
+        references: every (arm, metric) it reads, in order of appearance.
+    """
+
+    source: str
+    tree: ast.expr
+    references: tuple[tuple[str, str], ...]
+
+    def evaluate(self, lookup: Lookup) -> float:
+        """The value, with `lookup(arm, metric)` giving numbers and curves.
+
+        Raises:
+            ExpressionError: on a division by zero or a result that is not finite.
+        """
+        try:
+            value = _evaluate(self.tree, lookup)
+        except (ZeroDivisionError, OverflowError, ValueError) as error:
+            raise ExpressionError(f"'{self.source}' cannot be evaluated: {error}") from None
+        if not math.isfinite(value):
+            raise ExpressionError(f"'{self.source}' gives {value}", expected="a finite number")
+        return value
+
+
+def parse(source: str, arms: Mapping[str, frozenset[str]]) -> Expression:
+    """Parse an effect expression over the given arms and the metrics each of them has.
+
+    Raises:
+        ExpressionError: naming the first thing that is not allowed, with the nearest valid name.
+    """
+    if len(source) > MAX_LENGTH:
+        raise ExpressionError(f"expression of {len(source)} characters", expected=f"at most {MAX_LENGTH}")
+    try:
+        tree = ast.parse(source.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ExpressionError(
+            f"'{source}' is not an expression", expected="such as 'plain.top1 - mixup.top1'"
+        ) from None
+    if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
+        raise ExpressionError("expression is too long", expected=f"at most {MAX_NODES} parts")
+    references: list[tuple[str, str]] = []
+    if _check(tree, arms, references) == "curve":
+        raise ExpressionError(
+            f"'{source}' is a whole curve",
+            expected="a number",
+            hint="use last(…), at(…, epoch), roughness(…)",
+        )
+    if not references:
+        raise ExpressionError(f"'{source}' names no arm", expected=f"a metric of {_list(arms)}")
+    return Expression(source, tree, tuple(dict.fromkeys(references)))
+
+
+def dotted(node: ast.expr) -> list[str] | None:
+    """`a.b.c` as ['a', 'b', 'c'], or None for anything else."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else None
+
+
+def _check(node: ast.expr, arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]) -> str:
+    """Check a subtree against the allow-list; returns its type, 'number' or 'curve'."""
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, int | float)
+        and not isinstance(node.value, bool)
+    ):
+        return _finite(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        return _number(node.operand, arms, references)
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+        _number(node.left, arms, references)
+        return _number(node.right, arms, references)
+    if isinstance(node, ast.Call):
+        return _check_call(node, arms, references)
+    if isinstance(node, ast.Name | ast.Attribute) and (parts := dotted(node)):
+        return _check_reference(parts, arms, references)
+    raise ExpressionError(
+        f"'{ast.unparse(node)}' is not allowed in an effect",
+        expected="numbers, arm.metric, + - * / ( ) and functions",
+    )
+
+
+def _finite(value: float) -> str:
+    try:
+        finite = math.isfinite(float(value))
+    except OverflowError:
+        finite = False
+    if not finite:
+        raise ExpressionError("a number is too large", expected="a finite number")
+    return "number"
+
+
+def _number(node: ast.expr, arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]) -> str:
+    if _check(node, arms, references) == "curve":
+        raise ExpressionError(
+            f"'{ast.unparse(node)}' is a curve",
+            expected="a number",
+            hint="use last(…), at(…, epoch), roughness(…)",
+        )
+    return "number"
+
+
+def _check_reference(
+    parts: list[str], arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]
+) -> str:
+    arm, metric = parts[0], ".".join(parts[1:])
+    if arm not in arms:
+        raise ExpressionError(f"no arm is called '{arm}'", expected=_list(arms), hint=did_you_mean(arm, arms))
+    if not metric:
+        raise ExpressionError(
+            f"'{arm}' is an arm without a metric", expected=f"such as '{arm}.{min(arms[arm])}'"
+        )
+    if metric not in arms[arm]:
+        raise ExpressionError(
+            f"no metric is called '{metric}'", expected=_list(arms[arm]), hint=did_you_mean(metric, arms[arm])
+        )
+    references.append((arm, metric))
+    return "curve" if metric.startswith("curve.") else "number"
+
+
+def _check_call(node: ast.Call, arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]) -> str:
+    name = ast.unparse(node.func)
+    if name not in FUNCTIONS:
+        raise ExpressionError(
+            f"'{name[:60]}' is not a function of effects",
+            expected=_list(FUNCTIONS),
+            hint=did_you_mean(name, FUNCTIONS),
+        )
+    function = FUNCTIONS[name]
+    if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+        raise ExpressionError(f"{name} takes plain arguments", expected=function.signature)
+    found = tuple(_check(argument, arms, references) for argument in node.args)
+    if function.arguments is None:
+        fits = found == ("curve",) or (len(found) > 1 and set(found) == {"number"})
+    else:
+        fits = found == function.arguments
+    if not fits:
+        given = ", ".join(found) or "nothing"
+        raise ExpressionError(f"{name} was given {given}", expected=function.signature)
+    return "number"
+
+
+def _evaluate(node: ast.expr, lookup: Lookup) -> float:
+    value = _value(node, lookup)
+    assert isinstance(value, float), "checked when parsed"
+    return value
+
+
+def _value(node: ast.expr, lookup: Lookup) -> Value:
+    if isinstance(node, ast.Constant):
+        assert isinstance(node.value, int | float)
+        return float(node.value)
+    if isinstance(node, ast.UnaryOp):
+        operand = _evaluate(node.operand, lookup)
+        return -operand if isinstance(node.op, ast.USub) else operand
+    if isinstance(node, ast.BinOp):
+        return _OPERATORS[type(node.op)](_evaluate(node.left, lookup), _evaluate(node.right, lookup))
+    if isinstance(node, ast.Call):
+        arguments = [_value(argument, lookup) for argument in node.args]
+        function = FUNCTIONS[ast.unparse(node.func)]
+        if function.arguments is None and isinstance(arguments[0], tuple):
+            arguments = list(arguments[0])
+        return float(function.apply(*arguments))
+    parts = dotted(node)
+    assert parts is not None
+    return lookup(parts[0], ".".join(parts[1:]))
+
+
+def _list(names: Mapping[str, object] | frozenset[str]) -> str:
+    return "one of " + ", ".join(sorted(names))

@@ -1,0 +1,71 @@
+"""The measures an effect may name: fixed names and units, one table for the loader, the judge and the docs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgebench.claim.settings import Kind
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measure of an arm.
+
+    Attributes:
+        unit: `%`, `points`, `nats`, `bytes`, `s`, or empty for counts.
+        worst: the value that a diverged arm is given; None where divergence cannot change it.
+        summary: what it is, in one line.
+    """
+
+    unit: str
+    summary: str
+    worst: float | None = None
+
+
+# A diverged network predicts no better than a constant: 0 % is a bound below chance, and 100 nats lie beyond every
+# loss that a network still training shows here. Finite, so that means and intervals stay defined.
+_TRAIN = {
+    "top1": Metric("%", "accuracy on the test split, after the last epoch", 0.0),
+    "train_top1": Metric("%", "accuracy on the un-augmented training images, after the last epoch", 0.0),
+    "val_top1": Metric("%", "accuracy on the validation split, after the last epoch", 0.0),
+    "val_loss": Metric("nats", "cross-entropy on the validation split, after the last epoch", 100.0),
+    "train_loss": Metric("nats", "mean training loss of the last epoch, as optimised", 100.0),
+    "gap": Metric("points", "train_top1 - top1, both on un-augmented images", 100.0),
+    "params": Metric("", "trainable parameters"),
+    "train_seconds": Metric("s", "wall-clock time of the training epochs; not comparable between machines"),
+    "curve.val_top1": Metric("%", "validation accuracy after each epoch", 0.0),
+    "curve.val_loss": Metric("nats", "validation cross-entropy after each epoch", 100.0),
+    "curve.train_loss": Metric("nats", "mean training loss of each epoch, as optimised", 100.0),
+    "curve.lr": Metric("", "learning rate of each epoch"),
+}
+
+_PROFILE = {
+    "params": Metric("", "parameters"),
+    "macs": Metric(
+        "", "multiply-accumulates of convolutions and linear layers in one forward pass of the batch"
+    ),
+    "flops": Metric("", "elementary operations, forward and backward"),
+    "flops.forward": Metric("", "elementary operations of the forward pass"),
+    "flops.backward": Metric("", "elementary operations of the backward pass"),
+    "activation_bytes": Metric(
+        "bytes", "bytes that autograd really keeps for backward, from saved-tensor hooks"
+    ),
+    "activation_bytes.counted": Metric("bytes", "bytes that the MobileTL paper's counting rule gives"),
+    "model_bytes": Metric("bytes", "parameters and buffers as stored"),
+}
+
+_PROPERTY = {
+    "cases": Metric("", "generated cases that were checked"),
+    "violations": Metric("", "cases in which the property did not hold"),
+    "max_error": Metric("", "largest relative error over all cases"),
+}
+
+METRICS: dict[Kind, dict[str, Metric]] = {"train": _TRAIN, "profile": _PROFILE, "property": _PROPERTY}
+
+# Kinds whose values do not depend on a seed: judged exactly, with n = 1 and no interval.
+EXACT_KINDS: frozenset[Kind] = frozenset({"profile", "property"})
+
+
+def worst(name: str) -> float | None:
+    """The value of the training metric `name` when the arm diverged."""
+    return _TRAIN[name].worst

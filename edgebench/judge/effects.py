@@ -1,0 +1,91 @@
+"""An effect's value per seed, from the measurements of the arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edgebench.claim.claim import Claim, Effect, Tier
+from edgebench.claim.expression import Value
+from edgebench.claim.metrics import worst
+from edgebench.claim.settings import Settings, TrainSettings
+from edgebench.errors import ExpressionError
+from edgebench.judge.verdict import Pending, Verdict, invalid_verdict, judge_exact, judge_seeds
+from edgebench.run.record import Measured
+
+Observations = Mapping[tuple[str, int], Measured]  # by (arm, index of the seed)
+
+
+def effect_values(effect: Effect, tier: Tier, observed: Observations, seeds: Sequence[int]) -> list[float]:
+    """The effect's value for each seed, every arm taken at that seed.
+
+    Raises:
+        ExpressionError: when it cannot be evaluated (a division by zero, a metric the trial did not return).
+    """
+
+    def value_at(seed: int) -> float:
+        return effect.value.evaluate(
+            lambda arm, metric: _read(observed[arm, seed], tier.arms[arm], arm, metric)
+        )
+
+    return [value_at(seed) for seed in seeds]
+
+
+def _read(measured: Measured, settings: Settings, arm: str, metric: str) -> Value:
+    """A metric or curve of an arm; a diverged arm counts with its worst value, never as a dropped seed."""
+    name = metric.removeprefix("curve.")
+    if metric.startswith("curve."):
+        curve = measured.curves.get(name)
+        if measured.diverged and isinstance(settings, TrainSettings) and (fill := worst(metric)) is not None:
+            seen = curve or ()
+            return (*seen, *[fill] * (settings.epochs - len(seen)))
+        if curve is not None:
+            return curve
+    else:
+        if measured.diverged and (fill := worst(metric)) is not None:
+            return fill
+        if metric in measured.metrics:
+            return float(measured.metrics[metric])
+    raise ExpressionError(f"the trials of arm '{arm}' did not measure '{metric}'")
+
+
+def judge_effect(
+    effect: Effect, claim: Claim, tier: Tier, observed: Observations, n: int
+) -> Verdict | Pending:
+    """Judge one effect from the first `n` seeds (the one exact value where nothing depends on a seed).
+
+    The reference arm must reach the tier's floor on the seeds used, else the comparison means nothing: `invalid`.
+
+    Raises:
+        ExpressionError: when the effect cannot be evaluated.
+    """
+    if claim.exact:
+        (value,) = effect_values(effect, tier, observed, (0,))
+        return judge_exact(value, effect.expect, effect.margin)
+    values = effect_values(effect, tier, observed, range(n))
+    verdict = judge_seeds(values, effect.expect, effect.margin, tier.looks)
+    used = verdict.n if isinstance(verdict, Verdict) else n
+    if (reason := below_floor(claim, tier, observed, used)) is not None:
+        return invalid_verdict(reason, values[:used])
+    return verdict
+
+
+def below_floor(claim: Claim, tier: Tier, observed: Observations, n: int) -> str | None:
+    """Why the reference arm misses its sanity floor over the first `n` seeds, or None when it reaches it."""
+    settings = tier.arms[claim.reference]
+    for metric, floor in tier.floor.items():
+        values = [
+            _read(observed[claim.reference, seed], settings, claim.reference, metric) for seed in range(n)
+        ]
+        mean = sum(value for value in values if isinstance(value, float)) / n
+        if mean < floor:
+            found = f"{metric} {mean:.4g} on average, below its floor of {floor:g}"
+            return f"the reference arm '{claim.reference}' has {found}"
+    return None
+
+
+def arms_to_run(effect: Effect, claim: Claim, tier: Tier) -> tuple[str, ...]:
+    """The arms whose trials the effect's verdict needs: those it reads, and the reference where there is a floor."""
+    arms = effect.arms
+    if tier.floor and claim.reference not in arms:
+        arms = (*arms, claim.reference)
+    return tuple(arm for arm in tier.arms if arm in arms)  # in the claim's order, so that plans are stable

@@ -1,0 +1,104 @@
+"""Claims in words, for `list` and `show`."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from edgebench.claim.claim import Case, Claim, Paper, Tier
+from edgebench.report.tables import number
+
+
+def listing(papers: Mapping[str, Paper], claims: Sequence[Claim]) -> str:
+    """All claims, grouped by paper."""
+    lines: list[str] = []
+    for paper in dict.fromkeys(claim.paper for claim in claims):
+        file = papers[paper].file
+        lines.append(f"{paper}: {' '.join(file.title.split())} ({file.year})")
+        rows = [
+            [
+                claim.id,
+                claim.kind,
+                ", ".join(claim.tiers),
+                sum(len(case.effects) for case in claim.cases),
+                _short(claim),
+            ]
+            for claim in claims
+            if claim.paper == paper
+        ]
+        table = tabulate(rows, ["claim", "kind", "tiers", "items", "statement"], tablefmt="simple")
+        lines += [textwrap.indent(table, "  "), ""]
+    return "\n".join(lines).rstrip() or "no claims"
+
+
+def _short(claim: Claim) -> str:
+    return textwrap.shorten(claim.statement, 70, placeholder="…")
+
+
+def describe_claim(claim: Claim) -> str:
+    """A claim in full: statement, effects, and at each tier what the arms share and where they differ."""
+    lines = [
+        claim.id,
+        _wrap(claim.statement),
+        f"  {claim.where} · {claim.kind} · tags: {', '.join(claim.tags) or 'none'}",
+    ]
+    if claim.note:
+        lines.append(_wrap(f"note: {' '.join(claim.note.split())}"))
+    for case in claim.cases:
+        lines.append("")
+        if case.id:
+            lines.append(f"case {case.id}")
+        lines.append(_effects(case))
+        for tier in case.tiers.values():
+            lines.append(_tier(claim, tier))
+    return "\n".join(lines)
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="  ")
+
+
+def _effects(case: Case) -> str:
+    rows = [
+        [
+            effect.key,
+            effect.value.source,
+            str(effect.expect),
+            number(effect.margin),
+            number(effect.published),
+            effect.unit,
+        ]
+        for effect in case.effects.values()
+    ]
+    table = tabulate(
+        rows, ["effect", "value", "expect", "margin", "published", "unit"], disable_numparse=True
+    )
+    return textwrap.indent(table, "  ")
+
+
+def _tier(claim: Claim, tier: Tier) -> str:
+    settings = {arm: _flat(each.model_dump(exclude_none=True)) for arm, each in tier.arms.items()}
+    keys = list(dict.fromkeys(key for each in settings.values() for key in each))
+    shared = [key for key in keys if len({repr(each.get(key)) for each in settings.values()}) == 1]
+    first = next(iter(settings.values()))
+    seeds = "exact" if claim.exact else f"looks at {', '.join(map(str, tier.looks))} seeds"
+    floor = "".join(f", {claim.reference} needs {metric} ≥ {least:g}" for metric, least in tier.floor.items())
+    lines = [f"  tier {tier.name}: {seeds}{floor}"]
+    lines.append(_wrap("  all arms: " + ", ".join(f"{key}={first[key]}" for key in shared)))
+    for arm, own in settings.items():
+        different = ", ".join(f"{key}={own[key]}" for key in keys if key not in shared and key in own)
+        lines.append(_wrap(f"  {arm}: {different or 'as above'}"))
+    return "\n".join(lines)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -1,0 +1,72 @@
+"""Settles claims under a live progress line (on a terminal; silent elsewhere)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from edgebench.claim.claim import Case, Claim
+from edgebench.report.result import Baselines, Result, assess
+from edgebench.run.harness import Options, open_session
+from edgebench.run.session import Judged
+from edgebench.run.session import Progress as Snapshot
+
+Settled = list[tuple[Case, dict[str, Judged]]]
+
+
+def settle_claims(claims: Sequence[Claim], options: Options) -> Iterator[tuple[Claim, Settled]]:
+    """Settle the claims one after the other, each with its cases at the options' tier.
+
+    Claims without the tier are left out. While one claim is settled, idle workers go on with those behind it.
+
+    Raises:
+        StoreError: when results cannot be written; whatever was finished before stays in the store.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("trials · {task.fields[running]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=None, running="")
+
+        def notify(now: Snapshot) -> None:
+            done = now.cached + now.finished
+            bar.update(task, completed=done, total=done + now.waiting, running="; ".join(now.running))
+
+        session = open_session(options, notify=notify)
+        try:
+            keys = {
+                (claim.id, case.id): session.add(claim, case, tier)
+                for claim in claims
+                for case in claim.cases
+                if (tier := options.tier_of(claim, case))
+            }
+            for claim in claims:
+                bar.update(task, description=claim.id)
+                cases = [(case, keys.get((claim.id, case.id))) for case in claim.cases]
+                settled = [(case, session.settle(key)) for case, key in cases if key]
+                if settled:
+                    yield claim, settled
+        finally:
+            session.close()
+
+
+def run_claims(claims: Sequence[Claim], options: Options) -> list[Result]:
+    """Settle the claims and hold every effect against its baseline."""
+    baselines = Baselines()
+    results = []
+    for claim, settled in settle_claims(claims, options):
+        for case, judged in settled:
+            tier = options.tier_of(claim, case)
+            assert tier is not None, "settled cases have the tier"
+            results += [
+                assess(claim, case, tier, judged[key], baselines, comparing=options.comparing)
+                for key in case.effects
+            ]
+    return results

@@ -1,0 +1,129 @@
+"""Plain tables for terminals and logs; no colour is needed to read them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from edgebench.report.result import Result
+
+_STATE = {
+    "matches": "✓ as recorded",
+    "flipped": "✗ FLIPPED",
+    "drifted": "✗ DRIFTED",
+    "none": "✗ no baseline",
+    "unreadable": "✗ unreadable",
+    "not compared": "– not compared",
+}
+
+
+def number(value: float | None) -> str:
+    """A number as short as is honest: whole numbers whole, others at four significant digits."""
+    if value is None:
+        return "–"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:.4g}" if abs(value) < 10000 else f"{value:,.1f}"
+
+
+def _measured(result: Result) -> str:
+    text = number(result.value)
+    if result.low is not None:
+        text += f" [{number(result.low)}, {number(result.high)}]"
+    return text
+
+
+def _published(result: Result) -> str:
+    return number(result.published) + (
+        f" {result.unit}" if result.unit and result.published is not None else ""
+    )
+
+
+def summary(results: Sequence[Result]) -> str:
+    """The closing table: one row an item, grouped by paper and claim."""
+    rows = []
+    shown = None
+    for result in results:
+        claim = result.claim if result.claim != shown else ""
+        shown = result.claim
+        rows.append(
+            [claim, result.item, _published(result), _measured(result), result.n or "–", result.label,
+             _STATE.get(result.baseline, result.baseline)]
+        )  # fmt: skip
+    headers = ["claim", "effect", "published", "measured [interval]", "n", "verdict", "baseline"]
+    return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
+
+
+def tally(results: Sequence[Result]) -> str:
+    """How many of each verdict, and what is not as recorded, in one line."""
+    counts = dict.fromkeys(("reproduced", "contradicted", "inconclusive", "invalid", "failed"), 0)
+    for result in results:
+        counts[result.verdict] += 1
+    words = [f"{count} {name}" for name, count in counts.items() if count]
+    red = sum(not result.green for result in results)
+    state = "all as recorded" if not red else f"{red} not as recorded"
+    if not red and any(result.baseline == "not compared" for result in results):
+        state = "baselines not compared"
+    trained = sum(result.trained for result in results)
+    return f"{', '.join(words)}; {state}" + ("" if trained else "; nothing had to be run")
+
+
+def failure(result: Result) -> str:
+    """Why an item is red: where it stands, what was expected and measured, side by side."""
+    lines = [
+        f"{result.location}: {result.id} at tier {result.tier}",
+        f"claim: {result.statement} ({result.where})",
+        f"effect: {result.expression}  {result.expectation}"
+        + (f"  margin {result.margin:g}" if result.margin else ""),
+        "",
+    ]
+    published = [
+        _published(result) if result.published is not None else "–",
+        "",
+        "",
+        "the paper's claim",
+        "",
+        "",
+    ]
+    rows: list[list[object]] = [["published", *published]]
+    if result.expected is not None:
+        stored = result.expected
+        interval = stored["interval"]
+        shown = f"[{number(interval[0])}, {number(interval[1])}]" if interval else "exact"
+        label = stored["verdict"] + (f" ({stored['subtype']})" if stored["subtype"] else "")
+        rows.append(
+            [
+                "baseline",
+                number(stored["value"]),
+                shown,
+                len(stored["seeds"]),
+                label,
+                f"± {stored['tolerance']:.4g}",
+                "",
+            ]
+        )
+    else:
+        rows.append(
+            ["baseline", "–", "", "", "none" if result.baseline == "none" else result.baseline, "", ""]
+        )
+    shown = (
+        f"[{number(result.low)}, {number(result.high)}]"
+        if result.low is not None
+        else "exact"
+        if result.n
+        else ""
+    )
+    rows.append(
+        ["measured", number(result.value), shown, result.n or "", result.label, "", _STATE[result.baseline]]
+    )
+    headers = ["", "value", "interval", "n", "verdict", "tolerance", ""]
+    lines.append(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
+    lines.append("")
+    lines += [
+        textwrap.fill(sentence, 118, initial_indent="- ", subsequent_indent="  ") for sentence in result.said
+    ]
+    if result.note:
+        lines.append(textwrap.fill(f"note: {' '.join(result.note.split())}", 118, subsequent_indent="  "))
+    return "\n".join(lines)

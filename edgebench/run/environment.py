@@ -1,0 +1,75 @@
+"""What a trial ran on: the part that can change its numbers (identity), and the part that changes its speed (state)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from edgebench import __version__
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu_model() -> str:
+    """The processor's name, with its family and stepping, which tell apart chips that share a name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    parts = [fields.get("model name", platform.machine())]
+    parts += [f"{name} {fields[name]}" for name in ("cpu family", "model", "stepping") if name in fields]
+    return ", ".join(parts)
+
+
+@cache
+def identity() -> dict[str, str | int]:
+    """What a record's reuse depends on: a record is served only under the identity it was made in.
+
+    torch's version is read from its metadata, because importing torch takes seconds.
+    """
+    return {
+        "device": "cpu",
+        "machine": platform.machine(),
+        "processor": _cpu_model(),
+        "torch": _version("torch"),
+        "threads": 1,
+    }
+
+
+@cache
+def identity_key() -> str:
+    """A short digest of `identity()`."""
+    return hashlib.sha256(json.dumps(identity(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def state() -> dict[str, str | int | float]:
+    """What may change from one run to the next on the same machine without changing a result."""
+    return {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else -1.0,
+        "cores": os.cpu_count() or 1,
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "edgebench": __version__,
+        "torchvision": _version("torchvision"),
+        "numpy": _version("numpy"),
+    }
+
+
+def available_cores() -> int:
+    """Cores this process may use (an affinity mask counts), at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

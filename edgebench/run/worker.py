@@ -1,0 +1,102 @@
+"""What happens inside a trial's process: limits are set, the trial runs, its record is sent back.
+
+Imported by the driver too, so torch is imported only inside the process (the fork server has it preloaded).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+
+from edgebench.errors import EdgebenchError
+from edgebench.run import environment
+from edgebench.run.record import Measured, Record, Status
+from edgebench.run.trial import Trial
+
+
+def work(connection: Connection, trial: Trial, memory: int | None) -> None:
+    """Entry point of a trial's process; `memory` is its limit in bytes."""
+    # Ctrl-C reaches the whole process group; the driver alone decides what becomes of a running trial.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_driver, daemon=True).start()
+    if memory is not None:
+        limit_memory(memory)
+    record = run_here(trial)
+    connection.send(record)
+    connection.close()
+
+
+def run_here(trial: Trial) -> Record:
+    """Run a trial in this process and return its record; exceptions become named statuses."""
+    started = time.perf_counter()
+    try:
+        measured = measure(trial)
+        status, message = (Status.diverged if measured.diverged else Status.ok), ""
+    except EdgebenchError as error:
+        measured, status, message = None, Status.error, str(error)
+    except Exception as error:
+        measured, message = None, _short_traceback(error)
+        status = Status.out_of_memory if _is_out_of_memory(error) else Status.error
+    seconds = time.perf_counter() - started
+    described = {"identity": environment.identity(), "state": environment.state()}
+    return Record(trial.hash, status, measured, seconds, message, described)
+
+
+def measure(trial: Trial) -> Measured:
+    """Run what the trial's kind asks for, on one thread."""
+    import torch
+
+    from edgebench.claim.settings import ProfileSettings, PropertySettings
+
+    torch.set_num_threads(1)
+    settings = trial.settings
+    if isinstance(settings, ProfileSettings):
+        from edgebench.measure.profile_trial import run_profile
+
+        return run_profile(settings, trial.seed)
+    if isinstance(settings, PropertySettings):
+        from edgebench.measure.properties import run_property
+
+        return run_property(settings, trial.seed)
+    from edgebench.train.trial import run_training
+
+    return run_training(settings, trial.seed)
+
+
+def limit_memory(limit: int) -> None:
+    """Cap this process's own memory (heap and private mappings), where the system can; in bytes.
+
+    RLIMIT_DATA and not RLIMIT_AS: torch maps far more address space than it ever uses.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows: no such limit
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _die_with_driver() -> None:
+    """End this process when the driver is gone: a killed run must not go on training unseen."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error)
+    return (
+        isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text.lower()
+    )
+
+
+def _short_traceback(error: Exception) -> str:
+    """The error and where it was raised, in one line: enough to find it, not a page of frames."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" (at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {str(error).strip() or 'no message'}{place}"[:2000]

@@ -1,0 +1,120 @@
+"""The training loop: epochs of optimisation, validation after each, and nothing that knows a method by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from edgebench.methods.hooks import Method
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+
+
+@dataclass
+class Curves:
+    """One value per finished epoch.
+
+    Attributes:
+        train_loss: mean over the epoch's batches of the loss that was optimised, nats.
+        val_loss: cross-entropy on the validation images, nats.
+        val_top1: accuracy on the validation images, %.
+        lr: learning rate of the epoch.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_top1: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network does on a set of images: mean cross-entropy in nats, and which images it gets right (bool [N])."""
+
+    loss: float
+    correct: Tensor
+
+    @property
+    def top1(self) -> float:
+        """Accuracy in per cent."""
+        return 100.0 * int(self.correct.sum()) / len(self.correct)
+
+
+class Diverged(Exception):
+    """The loss is no longer a finite number."""
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    validation: Sequence[tuple[Tensor, Tensor]],
+    *,
+    optimiser: Optimizer,
+    schedule: LRScheduler,
+    methods: Sequence[Method],
+    epochs: int,
+    label_smoothing: float,
+    curves: Curves,
+) -> None:
+    """Train for `epochs`; `batches` yields one epoch each time it is iterated. Results go to `curves`.
+
+    Raises:
+        Diverged: at the first loss that is NaN or infinite; `curves` then holds the epochs finished before.
+    """
+    for epoch in range(1, epochs + 1):
+        rate = float(optimiser.param_groups[0]["lr"])
+        train_loss = _epoch(model, batches, optimiser, methods, label_smoothing)
+        for method in methods:
+            method.after_epoch(model, epoch)
+        score = evaluate(model, validation)
+        if not math.isfinite(score.loss):
+            raise Diverged
+        curves.lr.append(rate)
+        curves.train_loss.append(train_loss)
+        curves.val_loss.append(score.loss)
+        curves.val_top1.append(score.top1)
+        schedule.step()
+
+
+def _epoch(
+    model: nn.Module,
+    batches: Batches,
+    optimiser: Optimizer,
+    methods: Sequence[Method],
+    label_smoothing: float,
+) -> float:
+    model.train()
+    total, count = 0.0, 0
+    for images, labels in batches:
+        targets = labels
+        for method in methods:
+            images, targets = method.batch(images, targets)
+        loss = cross_entropy(model(images), targets, label_smoothing=label_smoothing)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        total, count = total + value, count + 1
+    return total / count
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> Score:
+    """Score a network in evaluation mode on un-augmented batches."""
+    model.eval()
+    loss, count, correct = 0.0, 0, []
+    for images, labels in batches:
+        logits = model(images)
+        loss += cross_entropy(logits, labels, reduction="sum").item()
+        correct.append(logits.argmax(1) == labels)
+        count += len(labels)
+    return Score(loss / count, torch.cat(correct))
