@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from edgebench.errors import ModelError
+from edgebench.methods.mobiletl import convert
+from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
+from edgebench.methods.signed import SignedActivation, SignedHardswish, SignedReLU, SignedReLU6
+from edgebench.models.irb import ConvBlock, InvertedResidual, SqueezeExcitation
+from edgebench.models.micronet import MicroNet
+
+
+def _count(module: nn.Module, kind: type[nn.Module]) -> int:
+    return sum(isinstance(m, kind) for m in module.modules())
+
+
+def test_converts_inner_stages_and_nothing_else() -> None:
+    block = convert(InvertedResidual(8, 8, expansion=2, se=True, activation="hardswish"))
+    assert isinstance(block, InvertedResidual)
+    assert block.expand is not None
+    for stage in (block.expand, block.depthwise):
+        assert isinstance(stage.get_submodule("bn"), ShiftOnlyBatchNorm2d)
+        assert isinstance(stage.get_submodule("act"), SignedHardswish)
+    assert type(block.project.get_submodule("bn")) is nn.BatchNorm2d
+    assert isinstance(block.se, SqueezeExcitation)
+    assert type(block.se.act) is nn.ReLU
+    assert [n for n, p in block.named_parameters() if not p.requires_grad] == [
+        "expand.bn.weight",
+        "depthwise.bn.weight",
+    ]
+
+
+def test_block_without_expansion_has_one_inner_stage() -> None:
+    block = convert(InvertedResidual(8, 16, expansion=1))
+    assert _count(block, ShiftOnlyBatchNorm2d) == _count(block, SignedReLU6) == 1
+
+
+def test_networks() -> None:
+    # Blocks times two inner stages, less one for the first block, which has no expansion.
+    assert _count(convert(MicroNet(10)), ShiftOnlyBatchNorm2d) == 9
+    v2 = convert(torchvision.models.mobilenet_v2(weights=None))
+    assert _count(v2, ShiftOnlyBatchNorm2d) == _count(v2, SignedReLU6) == 33
+    v3 = convert(torchvision.models.mobilenet_v3_small(weights=None))
+    assert _count(v3, ShiftOnlyBatchNorm2d) == _count(v3, SignedActivation) == 21
+    assert _count(v3, SignedReLU) == 5
+    # Projections, stem and feature mix keep the ordinary normalisation.
+    assert sum(type(m) is nn.BatchNorm2d for m in v3.modules()) == 11 + 2
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: MicroNet(10, 3), lambda: torchvision.models.mobilenet_v3_small(weights=None)]
+)
+def test_outputs_in_evaluation_mode_are_unchanged(build: object) -> None:
+    model = build().eval()  # type: ignore[operator]
+    converted = convert(copy.deepcopy(model))
+    x = torch.randn(2, 3, 32, 32)
+    assert torch.equal(converted(x), model(x))
+    assert converted.state_dict().keys() == model.state_dict().keys()
+
+
+def test_projection_gradients_equal_the_originals() -> None:
+    """Nothing approximated lies between the projection and the loss: its gradients are the original's."""
+    model = InvertedResidual(8, 8, expansion=3).eval()
+    converted = convert(copy.deepcopy(model))
+    x = torch.randn(2, 8, 5, 5)
+    for net in (model, converted):
+        net(x).square().sum().backward()
+    for name in ("project.conv.weight", "project.bn.weight", "project.bn.bias"):
+        assert torch.equal(converted.get_parameter(name).grad, model.get_parameter(name).grad)  # type: ignore[arg-type]
+    # The depthwise shift is reached through a signed activation; the scale is frozen.
+    assert converted.get_parameter("depthwise.bn.bias").grad is not None
+    assert converted.get_parameter("depthwise.bn.weight").grad is None
+
+
+def test_training_leaves_inner_statistics_and_scales() -> None:
+    net = convert(MicroNet(10)).train()
+    before = {name: t.clone() for name, t in net.state_dict().items()}
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
+    net(torch.randn(8, 1, 8, 8)).square().sum().backward()
+    optimiser.step()
+    after = net.state_dict()
+    frozen = {name for name, t in before.items() if torch.equal(t, after[name])}
+    inner = [name for name, m in net.named_modules() if isinstance(m, ShiftOnlyBatchNorm2d)]
+    kept = ("weight", "running_mean", "running_var", "num_batches_tracked")
+    assert frozen == {f"{name}.{key}" for name in inner for key in kept}
+
+
+def test_converting_twice_changes_nothing() -> None:
+    net = convert(MicroNet(10))
+    layers = list(net.modules())
+    assert list(convert(net).modules()) == layers
+
+
+def test_a_bare_activation_becomes_signed() -> None:
+    assert isinstance(convert(nn.ReLU6()), SignedReLU6)
+    signed = SignedReLU()
+    assert convert(signed) is signed
+
+
+def test_without_a_known_block_says_what_was_found() -> None:
+    with pytest.raises(ModelError, match=r"in ResNet; it is built from .*BasicBlock ×8"):
+        convert(torchvision.models.resnet18(weights=None))
+    with pytest.raises(ModelError, match="no inverted residual block"):
+        convert(ConvBlock(8))
+
+
+def test_a_block_with_an_unknown_activation_is_refused_by_its_path() -> None:
+    net = nn.Sequential(InvertedResidual(8, 8), InvertedResidual(8, 8))
+    net[1].depthwise.act = nn.SiLU()
+    with pytest.raises(ModelError, match=r"^1: an inner stage ends in BatchNorm2d and SiLU"):
+        convert(net)
+    # Refused as a whole: the first block, which could have been converted, is not.
+    assert _count(net, SignedActivation) == 0
