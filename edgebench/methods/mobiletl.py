@@ -34,20 +34,24 @@ def convert(module: nn.Module) -> nn.Module:
         return SIGNED[type(module)]()
     if isinstance(module, SignedActivation):
         return module
-    found = 0
-    for path, block in module.named_modules():
-        stages = _inner_stages(block)
-        if stages is None:
-            continue
-        found += 1
-        for stage, norm, act in stages:
-            _convert_stage(stage, norm, act, where=path or type(block).__name__)
-    if not found:
+    blocks = [
+        (path or type(block).__name__, stages)
+        for path, block in module.named_modules()
+        if (stages := _inner_stages(block)) is not None
+    ]
+    if not blocks:
         raise ModelError(
             f"no inverted residual block that MobileTL could convert in {type(module).__name__}; "
             f"it is built from {_composition(module)}",
             expected="blocks of EdgeBench, or of torchvision's MobileNetV2 or MobileNetV3",
         )
+    # All are checked before any is changed: a refused network is left as it was.
+    for path, stages in blocks:
+        for stage, norm, act in stages:
+            _check_stage(stage.get_submodule(norm), stage.get_submodule(act), where=path)
+    for _, stages in blocks:
+        for stage, norm, act in stages:
+            _convert_stage(stage, norm, act)
     return module
 
 
@@ -74,18 +78,22 @@ def _torchvision_stages(body: nn.Module) -> Iterator[tuple[nn.Module, str, str]]
             yield stage, "1", "2"
 
 
-def _convert_stage(stage: nn.Module, norm_name: str, act_name: str, *, where: str) -> None:
-    norm, act = stage.get_submodule(norm_name), stage.get_submodule(act_name)
-    if isinstance(norm, ShiftOnlyBatchNorm2d) and isinstance(act, SignedActivation):
-        return
-    if not isinstance(norm, nn.BatchNorm2d) or type(act) not in SIGNED:
+def _check_stage(norm: nn.Module, act: nn.Module, *, where: str) -> None:
+    known_act = type(act) in SIGNED or isinstance(act, SignedActivation)
+    if not isinstance(norm, nn.BatchNorm2d) or not known_act:
         raise ModelError(
             f"an inner stage ends in {type(norm).__name__} and {type(act).__name__}",
             expected=f"BatchNorm2d, then one of {', '.join(k.__name__ for k in SIGNED)}",
             where=where,
         )
-    setattr(stage, norm_name, ShiftOnlyBatchNorm2d.from_batch_norm(norm))
-    setattr(stage, act_name, SIGNED[type(act)]())
+
+
+def _convert_stage(stage: nn.Module, norm_name: str, act_name: str) -> None:
+    norm, act = stage.get_submodule(norm_name), stage.get_submodule(act_name)
+    if isinstance(norm, nn.BatchNorm2d) and not isinstance(norm, ShiftOnlyBatchNorm2d):
+        setattr(stage, norm_name, ShiftOnlyBatchNorm2d.from_batch_norm(norm))
+    if type(act) in SIGNED:
+        setattr(stage, act_name, SIGNED[type(act)]())
 
 
 def _composition(module: nn.Module) -> str:
