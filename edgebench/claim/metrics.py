@@ -51,6 +51,10 @@ _PROFILE = {
         "bytes", "bytes that autograd really keeps for backward, from saved-tensor hooks"
     ),
     "activation_bytes.counted": Metric("bytes", "bytes that the MobileTL paper's counting rule gives"),
+    "activation_bits.per_element": Metric("bits", "bits really kept, for each element of the input"),
+    "activation_bits.per_element.counted": Metric(
+        "bits", "bits that the rule gives, for each element of the input"
+    ),
     "model_bytes": Metric("bytes", "parameters and buffers as stored"),
 }
 

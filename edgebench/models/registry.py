@@ -50,6 +50,12 @@ _ENTRIES: dict[str, Entry] = {
         "MobileNetV2 in miniature, for 8x8 images",
         ("in_channels", "classes"),
     ),
+    "mobilenet-v1": Entry(
+        "edgebench.models.mobilenet_v1:MobileNetV1",
+        ("width", "dropout", "stem"),
+        "MobileNet v1, depthwise-separable convolutions only",
+        ("in_channels", "classes"),
+    ),
     "conv-block": Entry(
         "edgebench.models.irb:ConvBlock",
         ("channels", "kernel", "activation"),
