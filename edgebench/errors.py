@@ -85,8 +85,10 @@ class BaselineError(EdgebenchError):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to `name`, or None when nothing is close enough to suggest."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    # Compared without regard to case, so that `SGD` finds `sgd`; a long text is no misspelling of a name.
+    folded = {each.casefold(): each for each in known}
+    matches = difflib.get_close_matches(name[:100].casefold(), folded, n=1, cutoff=0.6)
+    return folded[matches[0]] if matches else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

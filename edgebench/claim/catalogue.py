@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +30,17 @@ def is_claim_file(path: Path) -> bool:
     return (
         path.suffix in (".yaml", ".yml")
         and path.stem != "paper"
+        and not path.name.startswith(".")  # editors' temporary files
         and ((path.parent / "paper.yaml").is_file() or path.parent.parent.name == ROOT_NAME)
         and path.parent.name != "recipes"
     )
 
 
 def claim_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Every claim file at or below the given paths, sorted within each."""
-    for path in paths:
+    """Every claim file at or below the given paths, absolute, sorted within each."""
+    for given in paths:
+        # Absolute, so that `x.yaml` and `../x.yaml` have a paper and a root above them; links are not followed.
+        path = Path(os.path.abspath(given))
         if path.is_dir():
             yield from sorted(each for each in path.rglob("*.y*ml") if is_claim_file(each))
         elif is_claim_file(path):
@@ -50,7 +54,10 @@ def claim_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def load_catalogue(paths: Iterable[Path]) -> Catalogue:
-    """Load every claim at or below the given paths; a broken file never hides the others."""
+    """Load every claim at or below the given paths; a broken file never hides the others.
+
+    A broken `paper.yaml` is listed once; the claims of its paper are checked, and listed when they are broken too.
+    """
     papers: dict[str, Paper] = {}
     claims: list[Claim] = []
     broken: dict[Path, ClaimFileError] = {}
@@ -58,12 +65,19 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
     for path in dict.fromkeys(claim_files(paths)):
         folder = path.parent
         root = recipes.setdefault(folder.parent, Recipes(folder.parent))
-        try:
-            if folder.name not in papers:
+        paper = folder / "paper.yaml"
+        if folder.name not in papers and paper not in broken:
+            try:
                 papers[folder.name] = _paper(folder)
-            claims.append(load_claim(path, root))
+            except ClaimFileError as error:
+                broken[paper] = error
+        try:
+            claim = load_claim(path, root)
         except ClaimFileError as error:
             broken[path] = error
+        else:
+            if claim.paper in papers:
+                claims.append(claim)
     return Catalogue(papers, tuple(claims), broken)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 import math
+import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,8 +39,26 @@ def _at(curve: Sequence[float], epoch: float) -> float:
     return curve[int(epoch) - 1]
 
 
+def _last(curve: Sequence[float]) -> float:
+    return _some(curve)[-1]
+
+
+def _min(*values: float) -> float:
+    return min(_some(values))
+
+
+def _max(*values: float) -> float:
+    return max(_some(values))
+
+
 def _mean(*values: float) -> float:
-    return math.fsum(values) / len(values)
+    return math.fsum(_some(values)) / len(values)
+
+
+def _some(values: Sequence[float]) -> Sequence[float]:
+    if not values:
+        raise ExpressionError("a curve has no epochs", expected="at least one epoch")
+    return values
 
 
 @dataclass(frozen=True)
@@ -50,15 +70,15 @@ class _Function:
 
 
 FUNCTIONS: dict[str, _Function] = {
-    "min": _Function(min, "min(a, b, …) or min(curve)", "the smallest"),
-    "max": _Function(max, "max(a, b, …) or max(curve)", "the largest"),
+    "min": _Function(_min, "min(a, b, …) or min(curve)", "the smallest"),
+    "max": _Function(_max, "max(a, b, …) or max(curve)", "the largest"),
     "mean": _Function(_mean, "mean(a, b, …) or mean(curve)", "the arithmetic mean"),
     "abs": _Function(abs, "abs(a)", "the magnitude", ("number",)),
     "log": _Function(math.log, "log(a)", "the natural logarithm", ("number",)),
     "at": _Function(
         _at, "at(curve, epoch)", "the value after an epoch, counting from 1", ("curve", "number")
     ),
-    "last": _Function(lambda curve: curve[-1], "last(curve)", "the value after the last epoch", ("curve",)),
+    "last": _Function(_last, "last(curve)", "the value after the last epoch", ("curve",)),
     "roughness": _Function(_roughness, "roughness(curve)", "mean |second difference|", ("curve",)),
 }
 
@@ -107,8 +127,18 @@ def parse(source: str, arms: Mapping[str, frozenset[str]]) -> Expression:
     """
     if len(source) > MAX_LENGTH:
         raise ExpressionError(f"expression of {len(source)} characters", expected=f"at most {MAX_LENGTH}")
+    # Python would fold look-alike letters into plain ones, and read a comment as nothing.
+    if stranger := re.search(r"[^\x20-\x7e\t\r\n]|[#\\]", source):
+        hint = "write a plain '-'" if stranger[0] in "‐‑‒–—−" else None
+        raise ExpressionError(
+            f"'{source}' contains '{stranger[0]}'",
+            expected="numbers, arm.metric, + - * / ( ) and functions",
+            hint=hint,
+        )
     try:
-        tree = ast.parse(source.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of texts such as `0x1for`, which are refused below
+            tree = ast.parse(" ".join(source.split()), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError(
             f"'{source}' is not an expression", expected="such as 'plain.top1 - mixup.top1'"
@@ -221,8 +251,8 @@ def _check_call(node: ast.Call, arms: Mapping[str, frozenset[str]], references: 
 
 def _evaluate(node: ast.expr, lookup: Lookup) -> float:
     value = _value(node, lookup)
-    assert isinstance(value, float), "checked when parsed"
-    return value
+    assert not isinstance(value, tuple), "checked when parsed"
+    return float(value)
 
 
 def _value(node: ast.expr, lookup: Lookup) -> Value:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import keyword
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any
 
-from edgebench.claim.claim import DEFAULT_LOOKS, Case, Claim, Effect, Paper, Tier
+from edgebench.claim.claim import Case, Claim, Effect, Paper
 from edgebench.claim.expression import Expression, parse
 from edgebench.claim.matrix import expand
 from edgebench.claim.metrics import EXACT_KINDS, METRICS
-from edgebench.claim.models import TIERS, ClaimFile, EffectFile, PaperFile, claim_model
-from edgebench.claim.nodes import Node, describe, overlay, read_file
-from edgebench.claim.problems import ClaimFileError, Mark, Problem
-from edgebench.claim.recipes import Recipes
-from edgebench.claim.settings import SETTINGS, Kind, Settings
+from edgebench.claim.models import EffectFile, PaperFile, claim_model
+from edgebench.claim.nodes import Node, describe, read_file
+from edgebench.claim.problems import ClaimFileError, Mark, Problem, gather
+from edgebench.claim.recipes import Recipes, lies_inside
+from edgebench.claim.settings import SETTINGS, Kind
+from edgebench.claim.tiers import entries, resolve_tiers
 from edgebench.claim.validation import validate
-from edgebench.data import source
 from edgebench.errors import EdgebenchError, did_you_mean
-from edgebench.judge.expectation import parse_expectation
-from edgebench.measure import properties
-from edgebench.models import registry
+from edgebench.judge.expectation import Expectation, parse_expectation
 
-_TIER_KEYS = ("looks", "floor", "timeout", "memory", "arms")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _ARM = re.compile(r"[a-z][a-z0-9_]*\Z")
 _EFFECT = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
+# Tags become pytest markers; these would change what pytest does with a claim.
+_RESERVED_TAGS = ("filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail")
 
 
 def load_paper(folder: Path) -> Paper:
@@ -34,10 +36,12 @@ def load_paper(folder: Path) -> Paper:
     Raises:
         ClaimFileError: when it is missing or not valid.
     """
+    path = folder / "paper.yaml"
+    _stay_inside(path, folder.parent)
     problems: list[Problem] = []
-    node = read_file(folder / "paper.yaml")
+    node = read_file(path, problems)
     file = validate(PaperFile, node, problems)
-    if file is None:
+    if file is None or problems:
         raise ClaimFileError(problems)
     return Paper(folder.name, folder, file)
 
@@ -61,170 +65,156 @@ class _Loading:
         self.problems: list[Problem] = []
 
     def claim(self) -> Claim:
-        if not path_resolves_inside(self.path, self.recipes.root):
-            mark = Mark(str(self.path), 1, 1)
-            raise ClaimFileError([Problem(mark, f"leads outside the claims root ({self.path.resolve()})")])
-        node = read_file(self.path)
+        _stay_inside(self.path, self.recipes.root)
+        self._file_name()
+        node = read_file(self.path, self.problems)
         kind = self._kind(node)
-        cases: list[Case] = []
-        first: ClaimFile | None = None
-        for case_id, case_node in expand(node, self.problems):
-            file = validate(claim_model(kind), case_node, self.problems)
-            if file is not None:
-                first = first or file
-                cases.append(self._case(case_id, case_node, file, kind))
-        if self.problems or first is None:
+        expanded = expand(node, kind, self.problems)
+        if not expanded:
+            validate(claim_model(kind), node.without("matrix"), self.problems, partial=True)
+        whole, groups = self.problems, []
+        loaded: list[tuple[Any, Case]] = []
+        for case_id, case_node in expanded:
+            self.problems = []
+            loaded.append(self._case(case_id, case_node, kind))
+            groups.append((case_node.mark, self.problems))
+        self.problems = whole + gather(groups, node.mark)
+        cases = tuple(case for _, case in loaded)
+        if not self.problems:
+            file = loaded[0][0]
+            reference = file.reference or next(iter(entries(expanded[0][1], "arms")))
+            self._floors_have_reference(expanded, cases, reference)
+        if self.problems:
             raise ClaimFileError(self.problems)
         return Claim(
             id=f"{self.path.parent.name}/{self.path.stem}",
             path=self.path,
-            statement=first.claim,
-            where=first.where,
-            tags=tuple(first.tags),
-            note=first.note,
+            statement=file.claim,
+            where=file.where,
+            tags=tuple(file.tags),
+            note=file.note,
             kind=kind,
-            reference=first.reference or next(iter(next(iter(cases[0].tiers.values())).arms)),
-            cases=tuple(cases),
+            reference=reference,
+            cases=cases,
         )
+
+    def _file_name(self) -> None:
+        start = Mark(str(self.path), 1, 1)
+        for name in (self.path.parent.name, self.path.stem):
+            if not _FILE.match(name):
+                message = (
+                    f"'{name}' cannot be part of a claim's id; expected letters, digits, '.', '_' and '-'"
+                )
+                self._report(start, message, "rename the file or folder")
+        twin = self.path.with_suffix(".yml" if self.path.suffix == ".yaml" else ".yaml")
+        if twin.exists():
+            self._report(start, f"{twin.name} beside it has the same id", "rename one of the two")
 
     def _kind(self, node: Node) -> Kind:
         kind = node.get("kind")
         if kind is None:
             return "train"
-        if kind.value not in SETTINGS:
+        if not isinstance(kind.value, str) or kind.value not in SETTINGS:
             hint = did_you_mean(kind.value, SETTINGS) if isinstance(kind.value, str) else None
             message = f"'kind' is {describe(kind.value)}; expected one of {', '.join(SETTINGS)}"
-            raise ClaimFileError([Problem(kind.mark, message, hint)])
-        return cast(Kind, kind.value)
+            raise ClaimFileError([*self.problems, Problem(node.keys["kind"], message, hint)])
+        return kind.value
 
-    def _case(self, case_id: str, node: Node, file: ClaimFile, kind: Kind) -> Case:
-        arms = cast(Node, node.get("arms"))
-        for arm in arms.value:
-            if not _ARM.match(arm) or keyword.iskeyword(arm):
-                expected = "lower-case letters, digits and '_', not a Python keyword"
-                self._report(arms.keys[arm], f"'{arm}' cannot be an arm's name; expected {expected}")
-        if file.reference is not None and file.reference not in arms.value:
-            mark = node.locate(("reference",))
-            self._report(
-                mark, f"no arm is called '{file.reference}'", did_you_mean(file.reference, arms.value)
-            )
-        tiers = {
-            name: tier for name in self._tier_names(node, kind) if (tier := self._tier(name, node, kind))
-        }
+    def _case(self, case_id: str, node: Node, kind: Kind) -> tuple[Any, Case]:
+        """One case, as far as it can be loaded; it is of use only when there are no problems."""
+        file: Any = validate(claim_model(kind), node, self.problems)
+        # An unknown key may be a misspelling of one that would otherwise be called missing.
+        complete = not any(each.message.startswith("unknown key") for each in self.problems)
+        recipe = None
+        if (names := node.get("recipe")) is not None:
+            before = len(self.problems)
+            recipe = self.recipes.resolve(names, kind, self.path.parent, self.problems)
+            complete = complete and len(self.problems) == before
+        self._names(node)
+        tiers = resolve_tiers(node, kind, recipe, self.problems, complete=complete)
         effects = {
             key: effect
-            for key in cast(Node, node.get("effects")).value
-            if (effect := self._effect(key, node, kind))
+            for key, here in entries(node, "effects").items()
+            if (effect := self._effect(key, here, node, kind, file))
         }
-        return Case(case_id, tiers, effects)
+        return file, Case(case_id, tiers, effects)
 
-    def _tier_names(self, node: Node, kind: Kind) -> list[str]:
-        tiers = node.get("tiers")
-        if tiers is not None and tiers.value:
-            return [name for name in TIERS if name in tiers.value]
-        if kind in EXACT_KINDS:
-            return ["smoke"]  # an exact quantity costs next to nothing: it is checked at the cheapest tier
-        self._report(node.mark, f"the key 'tiers' is missing; expected one or more of {', '.join(TIERS)}")
-        return []
+    def _names(self, node: Node) -> None:
+        arms = entries(node, "arms")
+        for arm in arms:
+            if not _ARM.match(arm) or keyword.iskeyword(arm):
+                expected = "lower-case letters, digits and '_', not a Python keyword"
+                mark = node.value["arms"].keys[arm]
+                self._report(mark, f"'{arm}' cannot be an arm's name; expected {expected}")
+        reference = node.get("reference")
+        if (
+            reference is not None
+            and isinstance(reference.value, str)
+            and arms
+            and reference.value not in arms
+        ):
+            hint = did_you_mean(reference.value, arms)
+            self._report(node.keys["reference"], f"no arm is called '{reference.value}'", hint)
+        tags = node.get("tags")
+        for tag in tags.value if tags is not None and isinstance(tags.value, list) else ():
+            if tag.value in _RESERVED_TAGS:
+                self._report(
+                    tag.mark, f"the tag '{tag.value}' is one of pytest's own markers; choose another"
+                )
 
-    def _tier(self, name: str, node: Node, kind: Kind) -> Tier | None:
-        tiers = node.get("tiers")
-        tier = tiers.get(name) if tiers else None
-        mark = tiers.keys[name] if tiers and tier else node.mark
-        if tier is not None and not tier.is_mapping:
-            if tier.value is not None:
-                return None  # already reported by the model
-            tier = None
-        shared = node.get("settings")
-        if (names := node.get("recipe")) is not None:
-            shared = overlay(self.recipes.resolve(names, kind, self.path.parent, self.problems), shared)
-        if tier is not None:
-            shared = overlay(shared, tier.without(*_TIER_KEYS))
-        arms: dict[str, Settings] = {}
-        for arm, own in cast(Node, node.get("arms")).value.items():
-            here = tier.get("arms") if tier else None
-            merged = overlay(overlay(shared, own), here.get(arm) if here else None)
-            empty = Node({}, mark)
-            settings = self._settings(kind, merged if merged and merged.is_mapping else empty, mark)
-            if settings is not None:
-                arms[arm] = settings
-        if tier is not None and (here := tier.get("arms")) is not None:
-            for arm in here.value:
-                known = cast(Node, node.get("arms")).value
-                if arm not in known:
-                    self._report(here.keys[arm], f"no arm is called '{arm}'", did_you_mean(arm, known))
-        looks = self._looks(tier, kind)
-        floor = tier.get("floor") if tier else None
-        floors = {} if floor is None else {key: float(each.value) for key, each in floor.value.items()}
-        for metric in floors:
-            if metric not in METRICS[kind]:
-                assert floor is not None
-                hint = did_you_mean(metric, METRICS[kind])
-                self._report(floor.keys[metric], f"no metric is called '{metric}'", hint)
-        limits = {key: each.value for key in ("timeout", "memory") if tier and (each := tier.get(key))}
-        return Tier(name, arms, looks, floors, limits.get("timeout"), limits.get("memory"))
-
-    def _looks(self, tier: Node | None, kind: Kind) -> tuple[int, ...]:
-        if kind in EXACT_KINDS:
-            return (1,)
-        node = tier.get("looks") if tier else None
-        if node is None:
-            return DEFAULT_LOOKS
-        looks = tuple(each.value for each in node.value)
-        if list(looks) != sorted(set(looks)) or not looks:
-            self._report(
-                node.mark, f"'looks' is {list(looks)}; expected rising numbers of seeds, such as [5, 10, 20]"
-            )
-        return looks
-
-    def _settings(self, kind: Kind, merged: Node, tier_mark: Mark) -> Settings | None:
-        found: list[Problem] = []
-        settings = validate(SETTINGS[kind], merged, found)
-        for problem in found:
-            # A key missing from the merged settings belongs to no line; the tier is where to add it.
-            missing = problem.message.startswith("the key ")
-            self.problems.append(Problem(tier_mark, problem.message) if missing else problem)
-        if settings is None:
-            return None
-        for key, check in (("model", registry.check), ("data", _check_data), ("name", _check_property)):
-            value = getattr(settings, key, None)
-            if value is not None:
-                try:
-                    check(value)
-                except EdgebenchError as error:
-                    message = f"{error.found}; expected {error.expected}" if error.expected else error.found
-                    self._report(merged.locate((key, "name")), message, error.hint)
-        return settings
-
-    def _effect(self, key: str, node: Node, kind: Kind) -> Effect | None:
-        effects = cast(Node, node.get("effects"))
-        mark, here = effects.keys[key], effects.value[key]
-        file = EffectFile.model_validate(here.plain())
+    def _effect(self, key: str, here: Node, node: Node, kind: Kind, claim: Any) -> Effect | None:
+        mark = node.value["effects"].keys[key]
         if not _EFFECT.match(key):
-            self._report(
-                mark, f"'{key}' cannot be an effect's name; expected lower-case letters, digits and hyphens"
-            )
-        arms = dict.fromkeys(cast(Node, node.get("arms")).value, frozenset(METRICS[kind]))
-        value = expect = None
-        try:
-            value = parse(file.value, arms)
-        except EdgebenchError as error:
-            self._expression(here.locate(("value",)), error)
-        try:
-            expect = parse_expectation(file.expect)
-        except EdgebenchError as error:
-            self._expression(here.locate(("expect",)), error)
-        if value is None or expect is None:
+            expected = "lower-case letters, digits and hyphens"
+            self._report(mark, f"'{key}' cannot be an effect's name; expected {expected}")
+        if not here.is_mapping:
             return None
-        if expect.relation == "==" and kind not in EXACT_KINDS:
-            message = "'==' cannot be expected of a trained quantity; expected '~ x ± y'"
-            self._report(here.locate(("expect",)), message)
+        arms = dict.fromkeys(entries(node, "arms"), frozenset(METRICS[kind]))
+        value = self._value(here, arms) if arms else None
+        expect = self._expect(here, kind)
+        file: EffectFile | None = claim.effects[key] if claim is not None else validate(EffectFile, here, [])
+        if file is None or value is None or expect is None:
+            return None
         if file.margin and expect.relation in ("~", "=="):
-            self._report(here.locate(("margin",)), f"a margin has no meaning beside '{expect.relation}'")
+            self._report(here.keys["margin"], f"a margin has no meaning beside '{expect.relation}'")
         unit = file.unit if file.unit is not None else _unit(value, kind)
         return Effect(key, value, expect, file.margin, file.published, unit, file.note, mark)
 
-    def _expression(self, mark: Mark, error: EdgebenchError) -> None:
+    def _value(self, effect: Node, arms: Mapping[str, frozenset[str]]) -> Expression | None:
+        text = effect.get("value")
+        if text is None or not isinstance(text.value, str) or not text.value:
+            return None
+        try:
+            return parse(text.value, arms)
+        except EdgebenchError as error:
+            self._report_error(effect.keys["value"], error)
+            return None
+
+    def _expect(self, effect: Node, kind: Kind) -> Expectation | None:
+        text = effect.get("expect")
+        if text is None or not isinstance(text.value, str) or not text.value:
+            return None
+        try:
+            expect = parse_expectation(text.value)
+        except EdgebenchError as error:
+            self._report_error(effect.keys["expect"], error)
+            return None
+        if expect.relation == "==" and kind not in EXACT_KINDS:
+            message = "'==' cannot be expected of a trained quantity; expected '~ x ± y'"
+            self._report(effect.keys["expect"], message)
+        return expect
+
+    def _floors_have_reference(
+        self, expanded: list[tuple[str, Node]], cases: tuple[Case, ...], reference: str
+    ) -> None:
+        """With a floor every case needs the reference arm, which the claim's first case may have named."""
+        for (case_id, node), case in zip(expanded, cases, strict=True):
+            missing = reference not in entries(node, "arms")
+            if missing and any(tier.floor for tier in case.tiers.values()):
+                message = f"case '{case_id}' has no arm '{reference}', which the floor is about"
+                self._report(node.mark, message, "give the claim a 'reference' that all cases have")
+
+    def _report_error(self, mark: Mark, error: EdgebenchError) -> None:
         message = f"{error.found}; expected {error.expected}" if error.expected else error.found
         self._report(mark, message, error.hint)
 
@@ -238,18 +228,11 @@ def _unit(value: Expression, kind: Kind) -> str:
     if len(units) != 1 or "*" in value.source or "/" in value.source or "log" in value.source:
         return ""
     unit = units.pop()
-    return "points" if unit == "%" and len(value.references) > 1 else unit
+    return "points" if unit == "%" and "-" in value.source else unit
 
 
-def _check_data(settings: object) -> None:
-    source.check(settings.name)  # type: ignore[attr-defined]
-
-
-def _check_property(name: object) -> None:
-    if isinstance(name, str):
-        properties.check(name)
-
-
-def path_resolves_inside(path: Path, root: Path) -> bool:
-    """Whether the path, symbolic links followed, lies inside the root."""
-    return path.resolve().is_relative_to(root.resolve())
+def _stay_inside(path: Path, root: Path) -> None:
+    if not lies_inside(path, root):
+        raise ClaimFileError(
+            [Problem(Mark(str(path), 1, 1), f"leads outside the claims root ({os.path.realpath(path)})")]
+        )

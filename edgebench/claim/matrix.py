@@ -7,96 +7,118 @@ case names to whatever that case lays over the claim (`conv: {arms: …, effects
 from __future__ import annotations
 
 import itertools
+import math
 import re
 
+from edgebench.claim.models import known_keys, partial
 from edgebench.claim.nodes import Node, describe, overlay
-from edgebench.claim.problems import Problem
+from edgebench.claim.problems import Mark, Problem
+from edgebench.claim.settings import SETTINGS, Kind
+from edgebench.errors import did_you_mean
 
 MAX_CASES = 500
+CASE_KEYS = ("arms", "effects", "recipe", "settings", "tiers")
 _CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-_PATH = re.compile(r"[a-z_]+(\.[a-z_]+)*\Z")
+
+Entry = tuple[str, Mark, Node]  # id, where it stands, what it lays over the claim
 
 
-def expand(claim: Node, problems: list[Problem]) -> list[tuple[str, Node]]:
-    """The cases of a claim as (id, claim without matrix); one with an empty id when it has no matrix."""
+def expand(claim: Node, kind: Kind, problems: list[Problem]) -> list[tuple[str, Node]]:
+    """The cases of a claim as (id, claim without matrix); one with an empty id when it has no matrix.
+
+    A case's node is marked with the place of its entry. With problems in the matrix there are no cases.
+    """
     matrix = claim.get("matrix")
     if matrix is None:
         return [("", claim)]
+    found: list[Problem] = []
+    axes: list[list[Entry]] = []
+    if matrix.is_mapping and matrix.value:
+        axes = [_axis(name, matrix, kind, found) for name in matrix.value]
+    else:
+        message = f"'matrix' is {describe(matrix.value)}; expected axes with their entries"
+        found.append(Problem(claim.keys["matrix"], message))
+    if not found and (count := math.prod(map(len, axes))) > MAX_CASES:
+        message = f"the matrix has {count} cases; expected at most {MAX_CASES}"
+        found.append(Problem(claim.keys["matrix"], message))
+    if found:
+        problems.extend(found)
+        return []
     bare = claim.without("matrix")
-    if not matrix.is_mapping or not matrix.value:
-        problems.append(
-            Problem(matrix.mark, f"'matrix' is {describe(matrix.value)}; expected axes with their entries")
-        )
-        return []
-    before = len(problems)
-    axes = [_axis(name, matrix, problems) for name in matrix.value]
-    if len(problems) > before:
-        return []
-    count = 1
-    for axis in axes:
-        count *= len(axis)
-    if count > MAX_CASES:
-        problems.append(Problem(matrix.mark, f"the matrix has {count} cases; expected at most {MAX_CASES}"))
-        return []
-    cases = []
+    cases: dict[str, Node] = {}
     for combination in itertools.product(*axes):
         node = bare
-        for _, top in combination:
+        for _, _, top in combination:
             node = overlay(node, top) or bare
-        cases.append((",".join(case for case, _ in combination), node))
-    return cases
+        mark = combination[-1][1]
+        case = ",".join(each for each, _, _ in combination)
+        if case in cases:
+            problems.append(Problem(mark, f"there are two cases '{case}'"))
+        cases[case] = Node(node.value, mark, node.keys)
+    return list(cases.items())
 
 
-def _axis(name: str, matrix: Node, problems: list[Problem]) -> list[tuple[str, Node]]:
-    axis = matrix.value[name]
+def _axis(name: str, matrix: Node, kind: Kind, problems: list[Problem]) -> list[Entry]:
+    axis, mark = matrix.value[name], matrix.keys[name]
     if isinstance(axis.value, dict) and axis.value:
         for case, node in axis.value.items():
-            if not _CASE.match(case):
-                problems.append(
-                    Problem(
-                        axis.keys[case],
-                        f"'{case}' is not a case name; expected letters, digits, '.', '_' and '-'",
-                    )
-                )
-            if not node.is_mapping:
-                found = describe(node.value)
-                problems.append(
-                    Problem(axis.keys[case], f"case '{case}' is {found}; expected keys to lay over the claim")
-                )
-            elif "matrix" in node.value:
-                problems.append(
-                    Problem(node.keys["matrix"], "a matrix inside a matrix; expected another axis")
-                )
-        return list(axis.value.items())
+            _check_case(case, axis.keys[case], node, problems)
+        return [(case, axis.keys[case], node) for case, node in axis.value.items()]
     if isinstance(axis.value, list) and axis.value:
-        if not _PATH.match(name):
-            problems.append(
-                Problem(
-                    matrix.keys[name],
-                    f"'{name}' is not the path of a setting; expected such as 'model.width'",
-                )
-            )
+        if (problem := _path_problem(name, mark, kind)) is not None:
+            problems.append(problem)
             return []
-        cases = []
-        for node in axis.value:
-            if isinstance(node.value, dict | list) or node.value is None:
-                problems.append(
-                    Problem(node.mark, f"an entry of '{name}' is {describe(node.value)}; expected a value")
-                )
-            else:
-                cases.append((f"{name.split('.')[-1]}={node.value}", _at_path(name, node)))
-        if len({case for case, _ in cases}) < len(cases):
-            problems.append(Problem(axis.mark, f"'{name}' lists a value twice"))
-        return cases
-    problems.append(
-        Problem(
-            matrix.keys[name], f"'{name}' is {describe(axis.value)}; expected a list of values or named cases"
-        )
-    )
+        return _values(name, axis, problems)
+    found = describe(axis.value) if not isinstance(axis.value, list | dict) else "empty"
+    problems.append(Problem(mark, f"'{name}' is {found}; expected a list of values or named cases"))
     return []
 
 
+def _check_case(case: str, mark: Mark, node: Node, problems: list[Problem]) -> None:
+    if not _CASE.match(case):
+        message = f"'{case}' is not a case name; expected letters, digits, '.', '_' and '-'"
+        problems.append(Problem(mark, message))
+    if not node.is_mapping:
+        found = describe(node.value)
+        problems.append(Problem(mark, f"case '{case}' is {found}; expected keys to lay over the claim"))
+        return
+    for key, place in node.keys.items():
+        if key == "matrix":
+            problems.append(Problem(place, "a matrix inside a matrix; expected another axis"))
+        elif key not in CASE_KEYS:
+            message = f"a case cannot set '{key}'; expected one of {', '.join(CASE_KEYS)}"
+            problems.append(Problem(place, message, did_you_mean(key, CASE_KEYS)))
+
+
+def _path_problem(name: str, mark: Mark, kind: Kind) -> Problem | None:
+    """What is wrong with the path of a setting, said once and not for each of its values."""
+    steps = name.split(".")
+    for index, step in enumerate(steps):
+        known = known_keys(partial(SETTINGS[kind]), tuple(steps[:index]))
+        if step not in known:
+            expected = f"one of {', '.join(known)}" if known else f"'{'.'.join(steps[:index])}' alone"
+            message = f"'{name}' is not the path of a setting: found '{step}'; expected {expected}"
+            return Problem(mark, message, did_you_mean(step, known))
+    return None
+
+
+def _values(name: str, axis: Node, problems: list[Problem]) -> list[Entry]:
+    entries: dict[str, Entry] = {}
+    for node in axis.value:
+        if isinstance(node.value, dict | list) or node.value is None:
+            message = f"an entry of '{name}' is {describe(node.value)}; expected a value"
+            problems.append(Problem(node.mark, message))
+            continue
+        text = str(node.value).lower() if isinstance(node.value, bool) else str(node.value)
+        case = f"{name.split('.')[-1]}={text}"
+        if case in entries:
+            problems.append(Problem(node.mark, f"'{name}' lists {describe(node.value)} twice"))
+        entries[case] = (case, node.mark, _at_path(name, node))
+    return list(entries.values())
+
+
 def _at_path(path: str, node: Node) -> Node:
+    mark = node.mark
     for key in reversed(["settings", *path.split(".")]):
-        node = Node({key: node}, node.mark, {key: node.mark})
+        node = Node({key: node}, mark, {key: mark})
     return node

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, Field, create_model
 
-from edgebench.claim.settings import SETTINGS, Kind, Strict
+from edgebench.claim.settings import SETTINGS, Kind, Strict, named
 
-Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+TAG_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
+Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
 TIERS = ("smoke", "short", "paper")
 
@@ -75,6 +76,10 @@ class ClaimFile(Strict):
     reference: str | None = Field(
         None, description="the arm that must reach the tier's floor; the first if not given"
     )
+    # Taken apart by `edgebench.claim.matrix` before the rest is validated; here for its name and description.
+    matrix: object = Field(
+        None, description="axes to expand over: values of one setting by its path, or named cases"
+    )
 
 
 def _partial_type(annotation: Any) -> Any:
@@ -84,10 +89,20 @@ def _partial_type(annotation: Any) -> Any:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *extras = get_args(annotation)
-        return Annotated[(_partial_type(inner), *extras)]
+        return _annotated(_partial_type(inner), extras)
     if origin in (Union, types.UnionType):
         return Union[tuple(_partial_type(each) for each in get_args(annotation))]  # noqa: UP007 (built at run time)
     return annotation
+
+
+def _annotated(inner: Any, extras: Sequence[Any]) -> Any:
+    """The type with its constraints; where a name is short for a mapping, the schema says so."""
+    for extra in extras:
+        short = isinstance(extra, BeforeValidator) and extra.func is named
+        inner = Annotated[
+            inner, BeforeValidator(named, json_schema_input_type=inner | str) if short else extra
+        ]
+    return inner
 
 
 @cache
@@ -95,9 +110,7 @@ def partial(model: type[BaseModel]) -> type[BaseModel]:
     """The model with every field optional, recursively: what a recipe, tier or arm may say of it."""
     fields: dict[str, Any] = {}
     for name, info in model.model_fields.items():
-        annotation = _partial_type(info.annotation)
-        for extra in reversed(info.metadata):
-            annotation = Annotated[annotation, extra]
+        annotation = _annotated(_partial_type(info.annotation), info.metadata)
         fields[name] = (annotation | None, Field(None, description=info.description))
     return create_model(f"Partial{model.__name__}", __base__=Strict, __doc__=model.__doc__, **fields)
 

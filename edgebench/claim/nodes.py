@@ -8,6 +8,7 @@ aliases and depth can be refused before anything is constructed. Scalars follow 
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,8 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
 MAX_NODES = 50_000
 
-_Loader = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # the C parser is ten times faster where libyaml is there
+# The C parser is ten times faster where libyaml is there.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
@@ -31,7 +31,13 @@ _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |\r?$)", re.MULTILINE)
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_HINTS = {
+    "block scalar": 'a text that begins with > or | needs quotes: expect: "> 0"',
+    "cannot start any token": "indent with spaces; a text that begins with %, @ or ` needs quotes",
+    "mapping values are not allowed": "a text with a colon and a space in it needs quotes",
+}
 
 
 @dataclass(frozen=True)
@@ -75,34 +81,47 @@ class Node:
         return mark
 
 
-def read_file(path: Path) -> Node:
+def read_file(path: Path, problems: list[Problem] | None = None) -> Node:
     """Read one YAML document, a mapping.
+
+    Args:
+        path: the file.
+        problems: where to put problems that leave something to read (duplicate keys, tags), so that the rest can
+            be checked as well; without it they are raised.
 
     Raises:
         ClaimFileError: with every problem that could be found before reading had to stop.
     """
     start = Mark(str(path), 1, 1)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+            raise ClaimFileError([Problem(start, "cannot be read: not a regular file")])
+        if status.st_size > MAX_BYTES:
             raise ClaimFileError([Problem(start, f"file is larger than {MAX_BYTES} bytes")])
         content = path.read_bytes()
-    except OSError as error:
-        raise ClaimFileError([Problem(start, f"cannot be read: {error.strerror or error}")]) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        message = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise ClaimFileError([Problem(start, message)]) from None
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problem = Problem(start, f"not a text file (byte {error.start} is not UTF-8); expected YAML")
         raise ClaimFileError([problem]) from None
-    return read_text(text, str(path))
+    return read_text(text, str(path), problems)
 
 
-def read_text(text: str, file: str) -> Node:
+def read_text(text: str, file: str, problems: list[Problem] | None = None) -> Node:
     """Like `read_file`, for text already in memory; `file` is used in positions only."""
     start = Mark(file, 1, 1)
+    if forbidden := _FORBIDDEN.search(text):
+        mark = _mark_at(text, forbidden.start(), file)
+        message = f"character {forbidden.group()!r} is not allowed in YAML"
+        raise ClaimFileError([Problem(mark, message, "is this a text file?")])
     if conflict := _CONFLICT.search(text):
-        line = text.count("\n", 0, conflict.start()) + 1
+        mark = _mark_at(text, conflict.start(), file)
         message = f"merge-conflict marker '{conflict.group(1)}'"
-        raise ClaimFileError([Problem(Mark(file, line, 1), message, "resolve the conflict first")])
+        raise ClaimFileError([Problem(mark, message, "resolve the conflict first")])
     builder = _Builder(file)
     try:
         node = builder.document(yaml.parse(text, Loader=_Loader))
@@ -110,22 +129,26 @@ def read_text(text: str, file: str) -> Node:
         at = error.problem_mark or error.context_mark
         mark = Mark(file, at.line + 1, at.column + 1) if at else start
         context = f"{error.context}: " if error.context else ""
-        raise ClaimFileError(
-            [*builder.problems, Problem(mark, f"not valid YAML: {context}{error.problem}")]
-        ) from None
-    except yaml.reader.ReaderError as error:
-        message = f"character {error.character!r} is not allowed in YAML"
-        raise ClaimFileError([Problem(start, message, "is this a text file?")]) from None
+        message = f"{context}{error.problem}"
+        hint = next((hint for words, hint in _HINTS.items() if words in message), None)
+        found = Problem(mark, f"not valid YAML: {message}", hint)
+        raise ClaimFileError([*builder.problems, found]) from None
     except (yaml.YAMLError, ValueError) as error:
-        # libyaml reports forbidden characters as a plain YAMLError or ValueError.
-        raise ClaimFileError([Problem(start, f"not valid YAML: {error}", "is this a text file?")]) from None
-    if node is None:
+        raise ClaimFileError([*builder.problems, Problem(start, f"not valid YAML: {error}")]) from None
+    if node is None or (node.value is None and not builder.problems):
         raise ClaimFileError([Problem(start, "the file is empty", "see CONTRIBUTING.md for an example")])
-    if not node.is_mapping and not builder.problems:
+    if not node.is_mapping:
         builder.problems.append(Problem(node.mark, f"found {describe(node.value)}; expected keys and values"))
-    if builder.problems:
+    if builder.problems and (problems is None or not node.is_mapping):
         raise ClaimFileError(builder.problems)
+    if problems is not None:
+        problems.extend(builder.problems)
     return node
+
+
+def _mark_at(text: str, offset: int, file: str) -> Mark:
+    before = text[:offset]
+    return Mark(file, before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
 
 
 class _Builder:
@@ -182,12 +205,8 @@ class _Builder:
             key = str(event.value) if isinstance(event, yaml.ScalarEvent) else ""
             if key in values:
                 first = keys[key]
-                self.problems.append(
-                    Problem(
-                        key_node.mark,
-                        f"duplicate key '{key}' (first at line {first.line}, column {first.column})",
-                    )
-                )
+                place = f"first at line {first.line}, column {first.column}"
+                self.problems.append(Problem(key_node.mark, f"duplicate key '{key[:60]}' ({place})"))
                 continue
             values[key], keys[key] = value, key_node.mark
         return Node(values, mark, keys)
@@ -239,12 +258,14 @@ def overlay(base: Node | None, top: Node | None) -> Node | None:
     """Lay `top` over `base`: mappings merge key by key, and the nearest key wins.
 
     Anything but two mappings is replaced whole. A mapping that names something else (another `name:`) starts afresh,
-    because the other keys belonged to the thing it replaces; `digits` is short for `{name: digits}`.
+    because the other keys belonged to the thing it replaces; `digits` is short for `{name: digits}`, on either side.
     """
     if base is None or top is None:
         return top if base is None else base
     if isinstance(base.value, str) and top.is_mapping:
         base = Node({"name": base}, base.mark, {"name": base.mark})
+    elif isinstance(top.value, str) and base.is_mapping:
+        top = Node({"name": top}, top.mark, {"name": top.mark})
     if not (base.is_mapping and top.is_mapping):
         return top
     named, was = top.get("name"), base.get("name")

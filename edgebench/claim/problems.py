@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgebench.errors import ClaimError
+
+MAX_SHOWN = 100  # problems of one file; beyond, something else than a slip is wrong with it
+_LONGEST = 1000  # characters of a message
 
 
 @dataclass(frozen=True, order=True)
@@ -17,7 +21,7 @@ class Mark:
     column: int
 
     def __str__(self) -> str:
-        return f"{display_path(self.file)}:{self.line}:{self.column}"
+        return f"{_printable(display_path(self.file))}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, order=True)
@@ -28,6 +32,12 @@ class Problem:
     message: str
     hint: str | None = None
 
+    def __post_init__(self) -> None:
+        # What a file contains ends up in terminals and logs: one line, and no control characters.
+        object.__setattr__(self, "message", _printable(self.message))
+        if self.hint is not None:
+            object.__setattr__(self, "hint", _printable(self.hint))
+
     def __str__(self) -> str:
         return f"{self.mark}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
@@ -36,13 +46,34 @@ class ClaimFileError(ClaimError):
     """Every problem of a claim file (and of the recipes it uses), reported together."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
+        self.problems = tuple(
+            sorted(set(problems), key=lambda each: (each.mark, each.message, each.hint or ""))
+        )
         count = len(self.problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[:MAX_SHOWN]]
+        if count > MAX_SHOWN:
+            lines.append(f"… and {count - MAX_SHOWN} more problems")
+        super().__init__("\n".join(lines))
         self.summary = f"{count} problem{'s' if count != 1 else ''}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return (ClaimFileError, (list(self.problems),))
+
+
+def gather(groups: Sequence[tuple[Mark, Sequence[Problem]]], common: Mark) -> list[Problem]:
+    """The problems of several tiers or cases, each with its own mark.
+
+    What every one of several groups has at its own mark (a key missing everywhere) is said once, at `common`.
+    """
+    own = [{(each.message, each.hint) for each in found if each.mark == mark} for mark, found in groups]
+    shared = set.intersection(*own) if len(own) > 1 else set()
+    kept = [
+        each
+        for mark, found in groups
+        for each in found
+        if each.mark != mark or (each.message, each.hint) not in shared
+    ]
+    return kept + [Problem(common, message, hint) for message, hint in shared]
 
 
 def display_path(path: str | Path) -> str:
@@ -51,3 +82,11 @@ def display_path(path: str | Path) -> str:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def _printable(text: str) -> str:
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -6,24 +6,13 @@ from typing import Any, Union
 
 from pydantic import TypeAdapter
 
-from edgebench.claim.metrics import METRICS
-from edgebench.claim.models import claim_model
+from edgebench.claim.matrix import CASE_KEYS
+from edgebench.claim.metrics import EXACT_KINDS, METRICS
+from edgebench.claim.models import EffectFile, claim_model, partial
 from edgebench.claim.settings import SETTINGS
 from edgebench.data import source
 from edgebench.measure import properties
 from edgebench.models import registry
-
-_MATRIX = {
-    "description": "axes to expand over: lists of one setting's values by its path, or named cases",
-    "type": "object",
-    "minProperties": 1,
-    "additionalProperties": {
-        "anyOf": [
-            {"type": "array", "minItems": 1},
-            {"type": "object", "additionalProperties": {"type": "object"}},
-        ]
-    },
-}
 
 
 def claim_schema() -> dict[str, Any]:
@@ -31,12 +20,12 @@ def claim_schema() -> dict[str, Any]:
     alternatives: Any = Union[tuple(claim_model(kind) for kind in SETTINGS)]  # noqa: UP007 (built at run time)
     adapter: TypeAdapter[Any] = TypeAdapter(alternatives)
     schema = adapter.json_schema(ref_template="#/$defs/{model}")
-    for name, definition in schema["$defs"].items():
-        if name.endswith("Claim"):
-            properties_of = definition["properties"]
-            properties_of["matrix"] = _MATRIX
-            # What a matrix case supplies may be missing from the claim itself.
-            definition["required"] = [key for key in definition["required"] if key not in ("arms", "effects")]
+    # With a matrix, an effect may be put together from the claim and its cases.
+    effect = partial(EffectFile)
+    schema["$defs"]["PartialEffectFile"] = effect.model_json_schema()
+    required = schema["$defs"].pop("EffectFile")["required"]
+    for kind in SETTINGS:
+        _allow_matrix(schema["$defs"][f"{kind.title()}Claim"], required, needs_tiers=kind not in EXACT_KINDS)
     _suggest(schema, "PartialModelSettings", registry.names())
     _suggest(schema, "PartialDataSettings", source.names())
     _suggest(schema, "PartialPropertySettings", properties.names())
@@ -46,6 +35,35 @@ def claim_schema() -> dict[str, Any]:
         f"{kind}: {', '.join(table)}" for kind, table in METRICS.items()
     )
     return schema
+
+
+def _allow_matrix(claim: dict[str, Any], effect_keys: list[str], *, needs_tiers: bool) -> None:
+    """Describe the matrix, and demand of a claim itself only what its cases cannot supply."""
+    keys = claim["properties"]
+    keys["effects"]["additionalProperties"] = {"$ref": "#/$defs/PartialEffectFile"}
+    case = {
+        "type": "object",
+        "properties": {key: keys[key] for key in CASE_KEYS},
+        "additionalProperties": False,
+    }
+    keys["matrix"] = {
+        "description": keys["matrix"]["description"],
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {
+            "anyOf": [
+                {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"]}},
+                {"type": "object", "minProperties": 1, "additionalProperties": case},
+            ]
+        },
+    }
+    supplied = ["arms", "effects"]
+    claim["required"] = [key for key in claim["required"] if key not in supplied]
+    claim["if"] = {"not": {"required": ["matrix"]}}
+    claim["then"] = {
+        "required": supplied + ["tiers"] * needs_tiers,
+        "properties": {"effects": {"additionalProperties": {"required": effect_keys}}},
+    }
 
 
 def _suggest(schema: dict[str, Any], definition: str, names: Any) -> None:

@@ -18,7 +18,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-def _named(value: Any) -> Any:
+def named(value: Any) -> Any:
     """`digits` is short for `{name: digits}`."""
     return {"name": value} if isinstance(value, str) else value
 
@@ -93,11 +93,11 @@ class MethodSettings(Strict):
     name: Literal["mobiletl"]
 
 
-Model = Annotated[ModelSettings, BeforeValidator(_named)]
-Data = Annotated[DataSettings, BeforeValidator(_named)]
-Optimiser = Annotated[OptimiserSettings, BeforeValidator(_named)]
-Schedule = Annotated[ScheduleSettings, BeforeValidator(_named)]
-Method = Annotated[MethodSettings, BeforeValidator(_named)]
+Model = Annotated[ModelSettings, BeforeValidator(named)]
+Data = Annotated[DataSettings, BeforeValidator(named)]
+Optimiser = Annotated[OptimiserSettings, BeforeValidator(named)]
+Schedule = Annotated[ScheduleSettings, BeforeValidator(named)]
+Method = Annotated[MethodSettings, BeforeValidator(named)]
 
 
 class TrainSettings(Strict):

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from edgebench.claim.models import known_keys
+from edgebench.claim.models import TAG_PATTERN, known_keys
 from edgebench.claim.nodes import Node, describe
 from edgebench.claim.problems import Problem
 from edgebench.errors import did_you_mean
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+MAX_PROBLEMS = 100
 
 _EXPECTED: Mapping[str, str] = {
     "string_type": "text",
@@ -28,7 +30,6 @@ _EXPECTED: Mapping[str, str] = {
     "model_attributes_type": "keys and values",
     "finite_number": "a finite number",
     "string_too_short": "some text",
-    "string_pattern_mismatch": "lower-case letters, digits and hyphens",
 }
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
@@ -38,30 +39,38 @@ _BOUNDS = {
     "too_short": ("min_length", "at least"),
     "too_long": ("max_length", "at most"),
 }
+_PATTERNS = {TAG_PATTERN: "lower-case letters, digits and hyphens", r"\S": "some text"}
 
 
-def validate(model: type[ModelT], node: Node, problems: list[Problem]) -> ModelT | None:
-    """Validate a node; on failure append every problem to `problems` and return None."""
+def validate(
+    model: type[ModelT], node: Node, problems: list[Problem], *, partial: bool = False
+) -> ModelT | None:
+    """Validate a node; on failure append the problems (the first 100) to `problems` and return None.
+
+    With `partial`, missing keys are not reported: they may stand in a part that could not be used.
+    """
     try:
         return model.model_validate(node.plain())
     except ValidationError as error:
-        problems.extend(_problem(model, node, details) for details in error.errors())
+        found = [
+            each for each in error.errors(include_url=False) if not (partial and each["type"] == "missing")
+        ]
+        problems.extend(_problem(model, node, details) for details in found[:MAX_PROBLEMS])
         return None
 
 
 def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Problem:
-    path = _path(node, details["loc"])
-    mark = node.locate(path)
     kind, found = details["type"], details["input"]
+    path = _path(node, details["loc"], kind == "missing")
+    mark = node.locate(path)
     if kind == "extra_forbidden":
         key, siblings = str(path[-1]), known_keys(model, path[:-1])
-        return Problem(
-            mark, f"unknown key '{key}'; expected one of {', '.join(siblings)}", did_you_mean(key, siblings)
-        )
+        message = f"unknown key '{_short(key)}'; expected one of {', '.join(siblings)}"
+        return Problem(mark, message, did_you_mean(key, siblings))
     if kind == "missing":
-        place = f" in '{path[-2]}'" if len(path) > 1 else ""
+        place = f" in '{_short(str(path[-2]))}'" if len(path) > 1 else ""
         return Problem(mark, f"the key '{path[-1]}' is missing{place}")
-    key = next((str(step) for step in reversed(path) if isinstance(step, str)), "file")
+    key = _short(next((str(step) for step in reversed(path) if isinstance(step, str)), "file"))
     if kind == "literal_error":
         choices = details["ctx"]["expected"]
         options = [part.strip().strip("'") for part in choices.replace(" or ", ",").split(",")]
@@ -69,14 +78,25 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
         return Problem(mark, f"'{key}' is {describe(found)}; expected {choices}", hint)
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        unit = " entries" if kind in ("too_short", "too_long") else ""
-        return Problem(mark, f"'{key}' is {describe(found)}; expected {words} {details['ctx'][name]}{unit}")
+        limit = details["ctx"][name]
+        unit = "" if name in ("gt", "ge", "lt", "le") else " entry" if limit == 1 else " entries"
+        return Problem(mark, f"'{key}' is {describe(found)}; expected {words} {limit}{unit}")
+    if kind == "string_pattern_mismatch":
+        words = _PATTERNS.get(details["ctx"]["pattern"], f"a text like {details['ctx']['pattern']}")
+        return Problem(mark, f"'{key}' is {describe(found)}; expected {words}")
     expected = _EXPECTED.get(kind, details["msg"][:1].lower() + details["msg"][1:])
     return Problem(mark, f"'{key}' is {describe(found)}; expected {expected}")
 
 
-def _path(node: Node, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """pydantic's location without the labels that it adds for unions and validators."""
+def _short(key: str) -> str:
+    return key if len(key) <= 60 else key[:57] + "…"
+
+
+def _path(node: Node, loc: tuple[int | str, ...], missing: bool) -> tuple[int | str, ...]:
+    """pydantic's location without what the file does not have: labels of unions, the `name` of a short form.
+
+    The last step stays when it names what is `missing`.
+    """
     path: list[int | str] = []
     current: Any = node
     for index, step in enumerate(loc):
@@ -84,7 +104,7 @@ def _path(node: Node, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
         within = isinstance(value, list) and isinstance(step, int) and step < len(value)
         if within or (isinstance(value, dict) and step in value):
             current = value[step]
-        elif index < len(loc) - 1:
-            continue  # a label, not a key
+        elif not missing or index < len(loc) - 1:
+            continue
         path.append(step)
     return tuple(path)
