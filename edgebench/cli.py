@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgebench import __version__
 from edgebench.claim.catalogue import Catalogue, load_catalogue
-from edgebench.claim.claim import Claim
-from edgebench.errors import ClaimError, EdgebenchError, did_you_mean
+from edgebench.claim.claim import Claim, item_key
+from edgebench.errors import ClaimError, EdgebenchError, SettingsError, did_you_mean
 
-# Exit codes, told apart so that a script can act on them.
-NOT_AS_RECORDED, FAILED, NOTHING_SELECTED = 1, 2, 3
+if TYPE_CHECKING:
+    from edgebench.report.result import Result
+
+# Exit codes, told apart so that a script can act on them; 2 is also what an unknown option gives, 130 an interrupt.
+NOT_AS_RECORDED, USAGE, NOTHING_SELECTED, FAILED = 1, 2, 3, 4
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="Checks whether published claims about edge-ML training hold here, and with what certainty.",
@@ -33,7 +37,11 @@ app.add_typer(data_app, name="data")
 Root = Annotated[Path, typer.Option("--claims", help="Folder of claims.", metavar="DIR")]
 Keyword = Annotated[
     list[str] | None,
-    typer.Option("-k", help="Only items whose id or tags contain this; may be repeated.", metavar="TEXT"),
+    typer.Option(
+        "-k",
+        help="Only claims of which the id, an effect or a tag contains this; may be repeated.",
+        metavar="TEXT",
+    ),
 ]
 Tier = Annotated[str, typer.Option(help="Budget: smoke, short or paper.")]
 Seeds = Annotated[int | None, typer.Option(help="Look once, at this many seeds; baselines are not compared.")]
@@ -50,13 +58,12 @@ def main() -> None:
         app()
     except EdgebenchError as error:
         typer.echo(f"edgebench: {error}", err=True)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        typer.echo(
-            "\nedgebench: interrupted; finished trials are kept, the same command goes on from there",
-            err=True,
-        )
-        sys.exit(130)
+        sys.exit(USAGE if isinstance(error, SettingsError) else FAILED)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
+            said = "interrupted; finished trials are kept, the same command goes on from there"
+            typer.echo(f"\nedgebench: {said}", err=True)
+        raise
 
 
 def _version(asked: bool) -> None:
@@ -79,7 +86,7 @@ def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None) -> None:
     """List papers and claims. Example: edgebench list -k netaug"""
     from edgebench.report.describe import listing
 
-    catalogue = load_catalogue([root])
+    catalogue = load_catalogue([root.absolute()])
     typer.echo(listing(catalogue.papers, _select(catalogue.claims, keyword)))
     _complain(catalogue)
 
@@ -89,7 +96,7 @@ def show(claim_id: Annotated[str, typer.Argument(metavar="CLAIM")], root: Root =
     """Show one claim: statement, arms, tiers, effects. Example: edgebench show netaug/regularisers-hurt-tiny"""
     from edgebench.report.describe import describe_claim
 
-    typer.echo(describe_claim(_one(load_catalogue([root]), claim_id)))
+    typer.echo(describe_claim(_one(load_catalogue([root.absolute()]), claim_id)))
 
 
 @app.command()
@@ -97,7 +104,7 @@ def validate(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]…", show_default="claims")] = None,
 ) -> None:
     """Check claim files without running anything; every problem at once. Example: edgebench validate claims/netaug"""
-    catalogue = load_catalogue(paths or [DEFAULT_ROOT])
+    catalogue = load_catalogue([path.absolute() for path in paths or [DEFAULT_ROOT]])
     count = len(catalogue.claims)
     typer.echo(
         f"{count} claim{'s' if count != 1 else ''} in order" + (", broken:" if catalogue.broken else "")
@@ -119,7 +126,7 @@ def run(
     from edgebench.report.tables import failure, summary, tally
     from edgebench.run.harness import Options
 
-    catalogue = load_catalogue([root])
+    catalogue = load_catalogue([root.absolute()])
     options = Options(tier, seeds, store, workers).check()
     results = run_claims(_select(catalogue.claims, keyword), options)
     for result in results:
@@ -127,13 +134,7 @@ def run(
             typer.echo(failure(result) + "\n")
     if results:
         typer.echo(summary(results) + "\n\n" + tally(results))
-    _complain(catalogue)
-    if not results:
-        raise _nothing(tier)
-    if any(result.verdict == "failed" for result in results):
-        raise typer.Exit(FAILED)
-    if not all(result.green for result in results):
-        raise typer.Exit(NOT_AS_RECORDED)
+    _leave(catalogue, results, tier)
 
 
 @baseline_app.command("record")
@@ -150,11 +151,13 @@ def record(
     from edgebench.report.recording import record_baselines
     from edgebench.run.harness import Options
 
-    catalogue = load_catalogue([root])
+    catalogue = load_catalogue([root.absolute()])
     chosen = [_one(catalogue, each) for each in claims] if claims else list(catalogue.claims)
     written = record_baselines(
         chosen, Options(tier, None, store, workers).check(), why=why, by=by, say=typer.echo
     )
+    if not claims:
+        _complain(catalogue)
     if not written:
         raise _nothing(tier)
 
@@ -172,12 +175,14 @@ def diff(
     from edgebench.report.tables import failure
     from edgebench.run.harness import Options
 
-    catalogue = load_catalogue([root])
+    catalogue = load_catalogue([root.absolute()])
     results = run_claims(_select(catalogue.claims, keyword), Options(tier, None, store, workers).check())
     red = [result for result in results if not result.green]
-    typer.echo("\n\n".join(failure(result) for result in red) or f"all {len(results)} items are as recorded")
-    if red:
-        raise typer.Exit(NOT_AS_RECORDED)
+    if results:
+        typer.echo(
+            "\n\n".join(failure(result) for result in red) or f"all {len(results)} items are as recorded"
+        )
+    _leave(catalogue, results, tier)
 
 
 @app.command()
@@ -200,14 +205,13 @@ def fetch(name: Annotated[str, typer.Argument(help="mnist, fashion-mnist, cifar1
 
 
 def _select(claims: tuple[Claim, ...], keywords: list[str] | None) -> list[Claim]:
-    """Claims of which an item's id, a tag or the kind contains one of the words."""
+    """Claims of which the id, an item, a tag or the kind contains one of the words."""
     if not keywords:
         return list(claims)
 
     def matches(claim: Claim) -> bool:
-        names = " ".join(
-            [claim.id, claim.kind, *claim.tags, *(key for case in claim.cases for key in case.effects)]
-        )
+        items = (item_key(key, case.id) for case in claim.cases for key in case.effects)
+        names = " ".join([claim.id, claim.kind, *claim.tags, *items])
         return any(word.lower() in names.lower() for word in keywords)
 
     return [claim for claim in claims if matches(claim)]
@@ -233,6 +237,17 @@ def _complain(catalogue: Catalogue) -> None:
         typer.echo(str(error), err=True)
     if catalogue.broken:
         raise typer.Exit(FAILED)
+
+
+def _leave(catalogue: Catalogue, results: list[Result], tier: str) -> None:
+    """Leave with the status that the results ask for."""
+    _complain(catalogue)
+    if not results:
+        raise _nothing(tier)
+    if any(result.verdict == "failed" for result in results):
+        raise typer.Exit(FAILED)
+    if not all(result.green for result in results):
+        raise typer.Exit(NOT_AS_RECORDED)
 
 
 def _nothing(tier: str) -> typer.Exit:

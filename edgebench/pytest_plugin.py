@@ -36,7 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(_Claims(config), "edgebench-claims")
+    claims = _Claims(config)
+    option = config.option
+    if (option.tier, option.seeds, option.trial_workers) != ("smoke", None, None):
+        claims.check()
+    config.pluginmanager.register(claims, "edgebench-claims")
 
 
 class _Claims:
@@ -64,6 +68,10 @@ class _Claims:
                 raise pytest.UsageError(str(error)) from None
         return self._options
 
+    def check(self) -> None:
+        """Refuse wrong options before anything is collected, and before pytest-xdist starts its workers."""
+        assert self.options is not None
+
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         if file_path.suffix not in (".yaml", ".yml"):
             return None
@@ -83,7 +91,8 @@ class _Claims:
         ]
         if without:
             config.hook.pytest_deselected(items=without)
-            items[:] = [item for item in items if item not in set(without)]
+            gone = set(without)
+            items[:] = [item for item in items if item not in gone]
 
     def run(self, item: EffectItem) -> Result:
         """Settle the item's case, with the cases of the items behind it filling idle workers."""
@@ -177,11 +186,12 @@ class ClaimFile(pytest.File):
                 name = item_key(effect.key, case.id)
                 item = EffectItem.from_parent(self, name=name, claim=claim, case=case, effect=effect)
                 for marker in (claim.paper, *claim.tags, *case.tiers):
-                    self._mark(item, marker)
+                    # `-m` takes a name as it stands in the file; with underscores it is also a Python name.
+                    for name in dict.fromkeys((marker, marker.replace("-", "_"))):
+                        self._mark(item, name)
                 yield item
 
     def _mark(self, item: pytest.Item, name: str) -> None:
-        name = name.replace("-", "_")
         if name not in self.claims.markers:
             self.claims.markers.add(name)
             self.config.addinivalue_line("markers", f"{name}: claims of this paper, tag or tier")

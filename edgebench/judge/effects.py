@@ -61,7 +61,13 @@ def judge_effect(
     if claim.exact:
         (value,) = effect_values(effect, tier, observed, (0,))
         return judge_exact(value, effect.expect, effect.margin)
-    values = effect_values(effect, tier, observed, range(n))
+    try:
+        values = effect_values(effect, tier, observed, range(n))
+    except ExpressionError:
+        # A reference that collapsed is what is wrong, not the division that it made impossible.
+        if (reason := below_floor(claim, tier, observed, n)) is not None:
+            return invalid_verdict(reason)
+        raise
     verdict = judge_seeds(values, effect.expect, effect.margin, tier.looks)
     used = verdict.n if isinstance(verdict, Verdict) else n
     if (reason := below_floor(claim, tier, observed, used)) is not None:
@@ -76,7 +82,10 @@ def below_floor(claim: Claim, tier: Tier, observed: Observations, n: int) -> str
         values = [
             _read(observed[claim.reference, seed], settings, claim.reference, metric) for seed in range(n)
         ]
-        mean = sum(value for value in values if isinstance(value, float)) / n
+        numbers = [value for value in values if isinstance(value, float)]
+        if len(numbers) < n:
+            raise ExpressionError(f"'{metric}' cannot have a floor: it is a curve", expected="a number")
+        mean = sum(numbers) / n
         if mean < floor:
             found = f"{metric} {mean:.4g} on average, below its floor of {floor:g}"
             return f"the reference arm '{claim.reference}' has {found}"

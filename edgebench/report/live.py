@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,7 +17,7 @@ from edgebench.run.session import Progress as Snapshot
 Settled = list[tuple[Case, dict[str, Judged]]]
 
 
-def settle_claims(claims: Sequence[Claim], options: Options) -> Iterator[tuple[Claim, Settled]]:
+def settle_claims(claims: Sequence[Claim], options: Options) -> Generator[tuple[Claim, Settled]]:
     """Settle the claims one after the other, each with its cases at the options' tier.
 
     Claims without the tier are left out. While one claim is settled, idle workers go on with those behind it.
@@ -61,12 +62,13 @@ def run_claims(claims: Sequence[Claim], options: Options) -> list[Result]:
     """Settle the claims and hold every effect against its baseline."""
     baselines = Baselines()
     results = []
-    for claim, settled in settle_claims(claims, options):
-        for case, judged in settled:
-            tier = options.tier_of(claim, case)
-            assert tier is not None, "settled cases have the tier"
-            results += [
-                assess(claim, case, tier, judged[key], baselines, comparing=options.comparing)
-                for key in case.effects
-            ]
+    with closing(settle_claims(claims, options)) as settling:
+        for claim, settled in settling:
+            for case, judged in settled:
+                tier = options.tier_of(claim, case)
+                assert tier is not None, "settled cases have the tier"
+                results += [
+                    assess(claim, case, tier, judged[key], baselines, comparing=options.comparing)
+                    for key in case.effects
+                ]
     return results

@@ -6,6 +6,7 @@ import datetime
 import getpass
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from pydantic import JsonValue
 
 from edgebench.claim.claim import Claim, item_key
 from edgebench.claim.problems import display_path
-from edgebench.errors import BaselineError, TrialError
+from edgebench.errors import BaselineError, SettingsError, TrialError
 from edgebench.judge.baseline import Baseline, BaselineEffect, Recorded, derive, dump
-from edgebench.report.live import settle_claims
+from edgebench.report.live import Settled, settle_claims
 from edgebench.report.result import Baselines
 from edgebench.run import environment
 from edgebench.run.harness import Options
@@ -31,43 +32,50 @@ def record_baselines(
     Raises:
         TrialError: when an effect could not be judged; the claims before it are written.
         BaselineError: when a verdict is invalid, or a file cannot be written.
+        SettingsError: without a reason.
     """
+    if not why.strip():
+        raise SettingsError("--why is empty", expected="why these results may be relied on")
+    today = datetime.datetime.now(datetime.UTC).date()
+    recorded = Recorded(by=(by or "").strip() or _author(), when=today, why=why)
+    kept = ("python", "edgebench", "torchvision")
+    state = {key: value for key, value in environment.state().items() if key in kept}
+    described: dict[str, JsonValue] = {**environment.identity(), **state}
     baselines = Baselines()
-    author = by or _author()
     written = []
-    for claim, settled in settle_claims(claims, options):
-        effects: dict[str, BaselineEffect] = {}
-        before = _before(baselines, claim, options.tier)
-        for case, judged in settled:
-            for key, each in judged.items():
-                if each.verdict is None:
-                    raise TrialError(
-                        f"nothing to record: {each.failure}", where=f"{claim.id}::{item_key(key, case.id)}"
-                    )
-                item = item_key(key, case.id)
-                effects[item] = _keep_reason(derive(each.verdict), before.get(item))
-        path = baselines.path(claim, options.tier)
-        recorded = Recorded(by=author, when=datetime.datetime.now(datetime.UTC).date(), why=why)
-        state = {
-            key: value
-            for key, value in environment.state().items()
-            if key in ("python", "edgebench", "torchvision")
-        }
-        described: dict[str, JsonValue] = {**environment.identity(), **state}
-        baseline = Baseline(
-            claim=claim.id, tier=options.tier, recorded=recorded, environment=described, effects=effects
-        )
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(dump(baseline), encoding="utf-8")
-        except OSError as error:
-            raise BaselineError(f"cannot be written: {error.strerror}", where=display_path(path)) from None
-        say(
-            f"{display_path(path)}: "
-            + ", ".join(f"{item} {effect.verdict}" for item, effect in effects.items())
-        )
-        written.append(path)
+    with closing(settle_claims(claims, options)) as settling:
+        for claim, settled in settling:
+            effects = _effects(claim, settled, _before(baselines, claim, options.tier))
+            path = baselines.path(claim, options.tier)
+            baseline = Baseline(
+                claim=claim.id, tier=options.tier, recorded=recorded, environment=described, effects=effects
+            )
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(dump(baseline), encoding="utf-8")
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise BaselineError(f"cannot be written: {reason}", where=display_path(path)) from None
+            verdicts = ", ".join(f"{item} {effect.verdict}" for item, effect in effects.items())
+            say(f"{display_path(path)}: {verdicts}")
+            written.append(path)
     return written
+
+
+def _effects(claim: Claim, settled: Settled, before: dict[str, BaselineEffect]) -> dict[str, BaselineEffect]:
+    effects: dict[str, BaselineEffect] = {}
+    for case, judged in settled:
+        for key, each in judged.items():
+            item = item_key(key, case.id)
+            where = f"{claim.id}::{item}"
+            if each.verdict is None:
+                raise TrialError(f"nothing to record: {each.failure}", where=where)
+            try:
+                new = derive(each.verdict)
+            except BaselineError as error:
+                raise BaselineError(error.found, expected=error.expected, where=where) from None
+            effects[item] = _keep_reason(new, before.get(item))
+    return effects
 
 
 def _before(baselines: Baselines, claim: Claim, tier: str) -> dict[str, BaselineEffect]:
@@ -79,13 +87,18 @@ def _before(baselines: Baselines, claim: Claim, tier: str) -> dict[str, Baseline
 
 
 def _keep_reason(new: BaselineEffect, old: BaselineEffect | None) -> BaselineEffect:
-    if old is None or not old.reason or old.verdict is not new.verdict:
+    if old is None or not old.reason or old.verdict is not new.verdict or _is_generated(old):
         return new
     return new.model_copy(update={"reason": old.reason})
 
 
+def _is_generated(effect: BaselineEffect) -> bool:
+    """Whether the reason is the verdict's own sentence, which begins with numbers that are now out of date."""
+    return effect.reason.startswith((f"{effect.value:.6g} [", f"{effect.value:.10g} contradicts"))
+
+
 def _author() -> str:
-    """git's user.name here, else the login name."""
+    """git's user.name here, else the login name, else `unknown`."""
     try:
         asked = subprocess.run(
             ["git", "config", "user.name"], capture_output=True, text=True, timeout=10, check=False
@@ -94,4 +107,7 @@ def _author() -> str:
             return asked.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         pass
-    return getpass.getuser()
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "unknown"

@@ -74,7 +74,7 @@ class Baselines:
         self._read: dict[Path, Baseline | BaselineError] = {}
 
     def path(self, claim: Claim, tier: str) -> Path:
-        folder = self.folder or claim.path.parent.parent.parent / "baselines"
+        folder = self.folder or claim.path.absolute().parent.parent.parent / "baselines"
         return folder / tier / claim.paper / f"{claim.path.stem}.yaml"
 
     def get(self, claim: Claim, tier: str) -> Baseline | None:

@@ -66,8 +66,8 @@ def tally(results: Sequence[Result]) -> str:
     state = "all as recorded" if not red else f"{red} not as recorded"
     if not red and any(result.baseline == "not compared" for result in results):
         state = "baselines not compared"
-    trained = sum(result.trained for result in results)
-    return f"{', '.join(words)}; {state}" + ("" if trained else "; nothing had to be run")
+    ran = any(result.trained or result.verdict == "failed" for result in results)
+    return f"{', '.join(words)}; {state}" + ("" if ran else "; nothing had to be run")
 
 
 def failure(result: Result) -> str:

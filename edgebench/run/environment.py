@@ -13,6 +13,9 @@ from pathlib import Path
 
 from edgebench import __version__
 
+# x86 and Arm; an Arm chip has no model name, and is told by these alone.
+_CHIP = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
+
 
 def _version(package: str) -> str:
     try:
@@ -29,7 +32,7 @@ def _cpu_model() -> str:
         return platform.processor() or platform.machine()
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     parts = [fields.get("model name", platform.machine())]
-    parts += [f"{name} {fields[name]}" for name in ("cpu family", "model", "stepping") if name in fields]
+    parts += [f"{name} {fields[name]}" for name in _CHIP if name in fields]
     return ", ".join(parts)
 
 

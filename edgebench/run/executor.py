@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -22,6 +22,7 @@ from edgebench.run.worker import work
 
 DEFAULT_TIMEOUT = 3600.0  # seconds
 DEFAULT_MEMORY = 6.0  # GiB
+_LEAVING = 10.0  # seconds that a process may take to end after sending its record
 
 # One thread a process: two single-thread workers do 1.35-1.5 times the work of one two-thread worker on small
 # networks. glibc is told to keep freed blocks, because handing every activation map back to the system and faulting
@@ -109,7 +110,10 @@ class LocalExecutor:
         except (EOFError, OSError):
             record = self._death(done)
         else:
-            done.process.join()
+            done.process.join(_LEAVING)
+            if done.process.is_alive():  # the result is here: nothing that is left to do is worth waiting for
+                done.process.kill()
+                done.process.join()
         done.connection.close()
         return done.trial, record
 
@@ -152,9 +156,24 @@ def _context() -> multiprocessing.context.ForkServerContext:
     # The driver's own main module is imported again by every child; preloaded, that costs nothing.
     main = [name for name in ("pytest", "edgebench.cli") if name in sys.modules]
     context.set_forkserver_preload(["edgebench.run.preload", *main])
-    with _environment():
+    # First, because starting the resource tracker unblocks the signals that are blocked below.
+    resource_tracker.ensure_running()
+    with _environment(), _no_interrupt():
         forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Block Ctrl-C, for the fork server to inherit: it reaches the whole process group, but it is the driver's alone.
+
+    One that comes meanwhile reaches the driver afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -41,9 +41,14 @@ class Owner:
         host, pid, started = text.rsplit(" ", 2)
         return cls(host, int(pid), started)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is (or was) a process of this machine, before or after its last start."""
+        return self.host.rpartition("/")[0] == platform.node()
+
     def is_alive(self) -> bool:
         """Whether the process still runs. One of another host cannot be seen, and counts as alive."""
-        if self.host.split("/")[0] != platform.node():
+        if not self.is_local:
             return True
         return self.host.endswith(_boot()) and _start(self.pid) == self.started
 

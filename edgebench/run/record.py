@@ -29,7 +29,8 @@ class Measured:
         metrics: scalars by name, units as in `edgebench.claim.metrics`.
         curves: one value per epoch, by name (`val_top1`).
         correct: per-example correctness on the test split, packed eight to a byte, first example in the highest bit.
-        diverged: the loss became NaN or infinite; metrics then hold the worst values.
+        diverged: the loss became NaN or infinite; what could not be measured is then missing, and judged as the worst
+            value (`edgebench.claim.metrics`).
     """
 
     metrics: dict[str, float]

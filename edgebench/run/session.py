@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from edgebench.claim.claim import Case, Claim, Effect, Tier
-from edgebench.errors import EdgebenchError
+from edgebench.errors import EdgebenchError, StoreError
 from edgebench.judge.effects import arms_to_run, judge_effect
 from edgebench.judge.verdict import Pending, Verdict
 from edgebench.run import environment
-from edgebench.run.executor import LocalExecutor
+from edgebench.run.executor import DEFAULT_TIMEOUT, LocalExecutor
 from edgebench.run.record import Measured, Record
 from edgebench.run.store import Held, Store
 from edgebench.run.trial import Trial, trials_of
@@ -45,7 +46,6 @@ class _Job:
     memory: float | None
     record: Record | None = None
     running: bool = False
-    elsewhere: bool = False
     cached: bool = False
 
 
@@ -132,7 +132,8 @@ class Session:
     def close(self) -> None:
         """Stop whatever still runs, give its leases back, and close the store."""
         for trial in self.executor.close():
-            self.store.release(trial.hash, self.identity)
+            with suppress(StoreError):  # the lease then ends with this process
+                self.store.release(trial.hash, self.identity)
         self.store.close()
 
     # One turn: fill the free workers, collect what ended, judge the cases that this completes.
@@ -143,10 +144,12 @@ class Session:
             self.notify(self.progress())
         if not self.executor.running:
             time.sleep(_POLL)
-        for trial, record in self.executor.wait(_POLL):
-            self.store.finish(record, self.identity, trial.describe())
+        ended = self.executor.wait(_POLL)
+        for trial, record in ended:
             job = self._jobs[trial.hash]
             job.record, job.running = record, False
+        for trial, record in ended:  # after all of them are noted, because a full disk raises here
+            self.store.finish(record, self.identity, trial.describe())
         for state in list(self._cases.values()):
             if state is wanted or state.needed:
                 self._advance(state)
@@ -170,18 +173,23 @@ class Session:
             yield from (state for state in self._cases.values() if state.pending and state is not wanted)
 
     def _start(self, job: _Job) -> None:
-        found = self.store.acquire(job.trial.hash, self.identity)
+        limit = job.timeout or DEFAULT_TIMEOUT
+        found = self.store.acquire(job.trial.hash, self.identity, limit)
         if isinstance(found, Record):
             job.record, job.cached = found, True
         elif isinstance(found, Held):
-            job.elsewhere = True
-        elif job.elsewhere and (failed := self.store.failure(job.trial.hash, self.identity, self.started)):
-            # Another process of this run tried it and failed; trying again would only fail twice.
+            pass  # asked again at the next turn
+        elif failed := self.store.failure(job.trial.hash, self.identity, self.started):
+            # Another process tried it during this run and failed; trying again would only fail twice.
             self.store.release(job.trial.hash, self.identity)
             job.record = failed
         else:
-            job.elsewhere, job.running = False, True
-            self.executor.submit(job.trial, job.timeout, job.memory)
+            try:
+                self.executor.submit(job.trial, job.timeout, job.memory)
+            except BaseException:
+                self.store.release(job.trial.hash, self.identity)
+                raise
+            job.running = True
 
     def _advance(self, state: _CaseState) -> None:
         """Judge the case as far as its records go; leaves it either settled or waiting for trials."""

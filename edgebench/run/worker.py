@@ -5,6 +5,7 @@ Imported by the driver too, so torch is imported only inside the process (the fo
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -34,9 +35,12 @@ def work(connection: Connection, trial: Trial, memory: int | None) -> None:
 def run_here(trial: Trial) -> Record:
     """Run a trial in this process and return its record; exceptions become named statuses."""
     started = time.perf_counter()
+    measured: Measured | None
     try:
         measured = measure(trial)
         status, message = (Status.diverged if measured.diverged else Status.ok), ""
+        if broken := _not_finite(measured):
+            measured, status, message = None, Status.error, f"not a finite number: {', '.join(broken)}"
     except EdgebenchError as error:
         measured, status, message = None, Status.error, str(error)
     except Exception as error:
@@ -45,6 +49,13 @@ def run_here(trial: Trial) -> Record:
     seconds = time.perf_counter() - started
     described = {"identity": environment.identity(), "state": environment.state()}
     return Record(trial.hash, status, measured, seconds, message, described)
+
+
+def _not_finite(measured: Measured) -> list[str]:
+    """Names of measurements that are NaN or infinite: no mean or interval could be taken of them."""
+    scalars = [name for name, value in measured.metrics.items() if not math.isfinite(value)]
+    curves = [name for name, curve in measured.curves.items() if not all(map(math.isfinite, curve))]
+    return scalars + curves
 
 
 def measure(trial: Trial) -> Measured:
@@ -77,6 +88,9 @@ def limit_memory(limit: int) -> None:
         import resource
     except ImportError:  # Windows: no such limit
         return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:  # a limit may only be lowered
+        limit = min(limit, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
@@ -89,10 +103,9 @@ def _die_with_driver() -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error)
-    return (
-        isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text.lower()
-    )
+    text = str(error).lower()
+    signs = ("can't allocate memory", "cannot allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or any(sign in text for sign in signs)
 
 
 def _short_traceback(error: Exception) -> str:

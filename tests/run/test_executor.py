@@ -1,0 +1,146 @@
+"""Trials in processes of their own: every way to end is a named status of that trial, and the others go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from edgebench.run.executor import LocalExecutor
+from edgebench.run.record import Record, Status
+from tests.run.misbehaving import Misbehaving
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0  # seconds; other work may keep the machine busy
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children find the stand-ins by the driver's path."""
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.fixture
+def executor() -> Iterator[LocalExecutor]:
+    made = LocalExecutor(2)
+    yield made
+    made.close()
+
+
+def collected(executor: LocalExecutor) -> dict[str, Record]:
+    found: dict[str, Record] = {}
+    until = time.monotonic() + PATIENCE
+    while executor.running:
+        assert time.monotonic() < until, f"still running: {executor.running}"
+        found.update({trial.hash: record for trial, record in executor.wait(1.0)})
+    return found
+
+
+def submit(executor: LocalExecutor, how: str, **limits: Any) -> None:
+    trial: Any = Misbehaving(how)
+    executor.submit(trial, **limits)
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "message"),
+    [
+        ("segfault", Status.crashed, "the process was killed by SIGSEGV"),
+        ("killed", Status.crashed, "the process was killed by SIGKILL"),
+        ("exit", Status.crashed, "the process left with exit status 3 and no result"),
+        ("system_exit", Status.crashed, "the process left with exit status 0 and no result"),
+        ("memory", Status.out_of_memory, "MemoryError"),
+        ("tensor", Status.out_of_memory, "RuntimeError"),
+        ("raises", Status.error, "ZeroDivisionError: by nought (at misbehaving.py:"),
+        ("refuses", Status.error, "no such thing; expected another (look again)"),
+        ("threads", Status.error, "RuntimeError: threads 1 1"),
+    ],
+)
+def test_failures_are_named_and_stop_nothing_else(
+    executor: LocalExecutor, how: str, status: Status, message: str
+) -> None:
+    submit(executor, how, memory=2.0)
+    submit(executor, "well")
+    assert executor.free == 0
+    found = collected(executor)
+    assert executor.free == 2
+    failed, well = found[f"{how} 0"], found["well 0"]
+    assert (failed.status, failed.measured) == (status, None)
+    assert failed.message.startswith(message)
+    assert failed.environment["identity"]
+    assert well.status is Status.ok
+    assert well.measured is not None
+    assert well.measured.metrics["cases"] == 2
+
+
+def test_a_trial_is_stopped_at_its_time_limit(executor: LocalExecutor) -> None:
+    submit(executor, "well")
+    submit(executor, "sleep", timeout=1.0)
+    found = collected(executor)
+    assert found["sleep 0"].status is Status.timed_out
+    assert found["sleep 0"].message == "stopped after its time limit of 1 s"
+    assert 1.0 <= found["sleep 0"].seconds < PATIENCE
+    assert found["well 0"].status is Status.ok
+
+
+def test_an_interrupt_of_the_process_group_leaves_trials_alone(executor: LocalExecutor) -> None:
+    submit(executor, "interrupted")
+    assert collected(executor)["interrupted 0"].status is Status.ok
+
+
+def test_closing_kills_what_runs_and_names_it(executor: LocalExecutor) -> None:
+    submit(executor, "sleep")
+    (running,) = executor._running.values()
+    pid = running.process.pid
+    assert pid is not None
+    assert psutil.pid_exists(pid)
+    assert [trial.hash for trial in executor.close()] == ["sleep 0"]
+    assert not executor.running
+    assert not psutil.pid_exists(pid)
+
+
+def test_the_drivers_environment_and_signals_stay_as_they_are(executor: LocalExecutor) -> None:
+    before = dict(os.environ)
+    submit(executor, "well")
+    collected(executor)
+    assert dict(os.environ) == before
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_nothing_to_wait_for(executor: LocalExecutor) -> None:
+    assert executor.wait(PATIENCE) == []
+
+
+DRIVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from edgebench.run.executor import LocalExecutor
+from tests.run.misbehaving import Misbehaving
+if __name__ == "__main__":
+    executor = LocalExecutor(1)
+    executor.submit(Misbehaving("orphan"))
+    executor.wait(600)
+"""
+
+
+def test_a_trial_ends_with_its_driver(tmp_path: Path) -> None:
+    (tmp_path / "driver.py").write_text(DRIVER)
+    driver = subprocess.Popen(
+        [sys.executable, str(tmp_path / "driver.py"), str(ROOT)], stdout=subprocess.PIPE, text=True
+    )
+    assert driver.stdout is not None
+    child = psutil.Process(int(driver.stdout.readline()))
+    server = child.parent()
+    assert server is not None
+    driver.kill()
+    driver.wait()
+    _, alive = psutil.wait_procs([child, server], timeout=PATIENCE)
+    assert not alive
+    driver.stdout.close()
