@@ -46,7 +46,7 @@ BLOCKS = """
       macs: {value: large.macs - small.macs, expect: "> 0"}
 """
 
-# A rate at which one epoch learns a good deal against one at which it learns nothing.
+# A rate at which three epochs learn a good deal against one at which it learns nothing.
 TRAINED = """
     claim: A sensible learning rate learns more than a tiny one
     where: Figure 3
@@ -54,15 +54,15 @@ TRAINED = """
     settings:
       model: micronet
       data: {name: digits, train: 200, val: 100}
-      epochs: 2
-      batch: 16
+      epochs: 3
+      batch: 8
       optimiser: {name: sgd, lr: 0.05, momentum: 0.9}
     arms:
       plain: {}
       slow: {optimiser: {lr: 1.0e-6}}
     tiers:
       smoke: {looks: [2, 4]}
-      short: {looks: [2, 4], epochs: 3}
+      short: {looks: [2, 4], epochs: 4}
     effects:
       gain: {value: plain.top1 - slow.top1, expect: "> 0", margin: 0.5, published: 3}
 """

@@ -104,7 +104,13 @@ def _die_with_driver() -> None:
 
 def _is_out_of_memory(error: Exception) -> bool:
     text = str(error).lower()
-    signs = ("can't allocate memory", "cannot allocate memory", "out of memory")
+    # The last is all that oneDNN says when it gets no memory.
+    signs = (
+        "can't allocate memory",
+        "cannot allocate memory",
+        "out of memory",
+        "could not create a primitive",
+    )
     return isinstance(error, MemoryError) or any(sign in text for sign in signs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from edgebench.errors import StoreError
+from edgebench.run import owner
 from edgebench.run.owner import Owner
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.store import Held, Store
@@ -94,10 +96,6 @@ def test_the_latest_failure_counts(store: Store) -> None:
 
 def test_a_living_owner_is_respected(store: Store) -> None:
     parent = Owner.parse(str(Owner.this_process()))
-    import os
-
-    from edgebench.run import owner
-
     living = replace(parent, pid=os.getppid(), started=owner._start(os.getppid()) or "")
     held_by(store, living, age=10**6)
     assert store.acquire("t", HERE, 60) == Held(living)
