@@ -219,8 +219,7 @@ class _Builder:
             return _WORDS[text]
         if _INT.match(text):
             if len(text) > 300:
-                self.report(event, f"number of {len(text)} digits; expected at most 300")
-                return 0
+                self.stop(self.mark(event), f"number of {len(text)} digits; expected at most 300")
             return int(text)
         if _FLOAT.match(text):
             return float(text)
