@@ -43,7 +43,7 @@ def claim_files(paths: Iterable[Path]) -> Iterator[Path]:
         path = Path(os.path.abspath(given))
         if path.is_dir():
             yield from sorted(each for each in path.rglob("*.y*ml") if is_claim_file(each))
-        elif is_claim_file(path):
+        elif is_claim_file(path) and os.path.lexists(path):
             yield path
         else:
             raise ClaimError(

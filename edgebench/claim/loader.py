@@ -84,6 +84,7 @@ class _Loading:
             file = loaded[0][0]
             reference = file.reference or next(iter(entries(expanded[0][1], "arms")))
             self._floors_have_reference(expanded, cases, reference)
+            self._cases_differ(expanded, cases)
         if self.problems:
             raise ClaimFileError(self.problems)
         return Claim(
@@ -213,6 +214,19 @@ class _Loading:
             if missing and any(tier.floor for tier in case.tiers.values()):
                 message = f"case '{case_id}' has no arm '{reference}', which the floor is about"
                 self._report(node.mark, message, "give the claim a 'reference' that all cases have")
+
+    def _cases_differ(self, expanded: list[tuple[str, Node]], cases: tuple[Case, ...]) -> None:
+        """Equal cases come from an axis that sets what an arm or a tier, which are nearer, sets as well."""
+        seen: dict[object, str] = {}
+        for (case_id, node), case in zip(expanded, cases, strict=True):
+            trials = [(name, tuple(tier.arms.items())) for name, tier in case.tiers.items()]
+            effects = [
+                (each.key, each.value.source, each.expect, each.published) for each in case.effects.values()
+            ]
+            first = seen.setdefault((tuple(trials), tuple(effects)), case_id)
+            if first != case_id:
+                message = f"the cases '{first}' and '{case_id}' do not differ"
+                self._report(node.mark, message, "keys of arms and tiers win over an axis")
 
     def _report_error(self, mark: Mark, error: EdgebenchError) -> None:
         message = f"{error.found}; expected {error.expected}" if error.expected else error.found

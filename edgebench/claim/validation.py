@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from edgebench.claim.models import TAG_PATTERN, known_keys
 from edgebench.claim.nodes import Node, describe
 from edgebench.claim.problems import Problem
-from edgebench.errors import did_you_mean
+from edgebench.errors import did_you_mean, nearest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -52,11 +52,19 @@ def validate(
     try:
         return model.model_validate(node.plain())
     except ValidationError as error:
-        found = [
-            each for each in error.errors(include_url=False) if not (partial and each["type"] == "missing")
-        ]
-        problems.extend(_problem(model, node, details) for details in found[:MAX_PROBLEMS])
+        found = error.errors(include_url=False)[:MAX_PROBLEMS]
+        meant = {_meant(model, node, each) for each in found if each["type"] == "extra_forbidden"}
+        for each in found:
+            # A key that stands there misspelt is not called missing as well.
+            if each["type"] != "missing" or not (partial or _path(node, each["loc"], True) in meant):
+                problems.append(_problem(model, node, each))
         return None
+
+
+def _meant(model: type[BaseModel], node: Node, details: ErrorDetails) -> tuple[int | str | None, ...]:
+    """The path that an unknown key would have if it were spelt as the nearest known one."""
+    *above, key = _path(node, details["loc"], False)
+    return (*above, nearest(str(key), known_keys(model, tuple(above))))
 
 
 def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Problem:

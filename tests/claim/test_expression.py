@@ -151,7 +151,8 @@ class TestRefusals:
             "а.top1", "a.top1\u00a0", "\ud800", "a.top1 + ²", "a.top1 + ٣", "a.curve", "a.curve.top1",
             # functions
             "min()", "min(a.top1)", "min(1, a.curve.loss)", "abs()", "abs(a.top1, 1)", "abs(a.curve.loss)",
-            "log(a.curve.loss)", "last(a.top1)", "last()", "at(a.curve.loss)", "at(1, a.curve.loss)", "roughness(a.top1)",
+            "log(a.curve.loss)", "last(a.top1)", "last()", "at(a.curve.loss)", "at(1, a.curve.loss)",
+            "roughness(a.top1)",
             "roughness(a.curve.loss, 1)", "mean(a.curve.loss, a.curve.loss)", "at(a.curve.loss, a.curve.loss)",
             # size
             "(" * 150 + "a.top1" + ")" * 150 + "(", "(" * 250 + "a.top1", "-" * 300 + "a.top1", "a" + ".a" * 200,
@@ -196,10 +197,12 @@ leaves = (
 )
 trees = st.recursive(
     leaves,
-    lambda inner: st.tuples(st.sampled_from("+-*/"), inner, inner)
-    | st.tuples(st.just("neg"), inner)
-    | st.tuples(st.just("abs"), inner)
-    | st.tuples(st.sampled_from(["min", "max", "mean"]), inner, inner),
+    lambda inner: (
+        st.tuples(st.sampled_from("+-*/"), inner, inner)
+        | st.tuples(st.just("neg"), inner)
+        | st.tuples(st.just("abs"), inner)
+        | st.tuples(st.sampled_from(["min", "max", "mean"]), inner, inner)
+    ),
     max_leaves=12,
 )
 _BINDS = {"+": 1, "-": 1, "*": 2, "/": 2, "neg": 3}
@@ -268,5 +271,10 @@ def test_every_function_has_a_signature_that_it_accepts() -> None:
     for name, function in FUNCTIONS.items():
         assert function.signature.startswith(f"{name}(")
         text = function.signature.split(" or ")[0].replace(", …", "").replace("curve", "a.curve.loss")
-        text = text.replace("epoch", "2").replace("(a,", "(a.top1,").replace("(a)", "(a.top1)").replace(" b)", " 2)")
+        text = (
+            text.replace("epoch", "2")
+            .replace("(a,", "(a.top1,")
+            .replace("(a)", "(a.top1)")
+            .replace(" b)", " 2)")
+        )
         assert isinstance(parse(text, ARMS), Expression)

@@ -44,7 +44,9 @@ class TestScalars:
         assert found == value
         assert type(found) is type(value)
 
-    @pytest.mark.parametrize(("text", "value"), [(".inf", math.inf), ("-.INF", -math.inf), ("+.Inf", math.inf)])
+    @pytest.mark.parametrize(
+        ("text", "value"), [(".inf", math.inf), ("-.INF", -math.inf), ("+.Inf", math.inf)]
+    )
     def test_infinities_are_read_and_left_to_validation(self, text: str, value: float) -> None:
         assert read_text(f"a: {text}", "x").plain()["a"] == value
 
@@ -53,8 +55,9 @@ class TestScalars:
 
     def test_a_number_of_very_many_digits_is_refused(self) -> None:
         assert read_text(f"a: {'9' * 300}", "x").plain()["a"] == 10**300 - 1
-        (problem,) = problems_of(f"a: {'9' * 5000}")
+        (problem,) = problems_of(f"b: 1\na: {'9' * 5000}")
         assert "5000 digits" in problem.message
+        assert (problem.mark.line, problem.mark.column) == (2, 4)
 
     def test_block_scalars_are_text(self) -> None:
         assert read_text("a: |\n  5\n", "x").plain() == {"a": "5\n"}
@@ -254,7 +257,9 @@ plain_layers = st.fixed_dictionaries(
     },
 )
 named = st.fixed_dictionaries({}, optional={"name": st.sampled_from("ab"), "width": st.integers(0, 3)})
-layers = st.tuples(plain_layers, st.sampled_from("ab") | named).map(lambda both: {**both[0], "model": both[1]})
+layers = st.tuples(plain_layers, st.sampled_from("ab") | named).map(
+    lambda both: {**both[0], "model": both[1]}
+)
 
 
 class TestOverlay:
@@ -280,7 +285,7 @@ class TestOverlay:
             ({"m": {"k": 1}}, {"m": "x"}, {"m": {"name": "x", "k": 1}}),
             ({"m": "x"}, {"m": "y"}, {"m": "y"}),
             # an arm called name is no name
-            ({"arms": {"name": {"a": 1}, "b": {}}}, {"arms": {"name": {"a": 2}}}, {"arms": {"name": {"a": 2}, "b": {}}}),
+            ({"name": {"a": 1}, "b": {}}, {"name": {"a": 2}}, {"name": {"a": 2}, "b": {}}),
         ],
     )  # fmt: skip
     def test_rules(self, base: Any, top: Any, merged: Any) -> None:
@@ -338,15 +343,16 @@ yamlish = st.text(alphabet="ab01:-?[]{}&*!|>'\"%@`#,. \n\t\r~é\0=<", max_size=6
 
 class TestAnything:
     @given(st.binary(max_size=200))
-    def test_bytes_are_read_or_refused(self, tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    def test_bytes_are_read_or_refused(
+        self, tmp_path_factory: pytest.TempPathFactory, content: bytes
+    ) -> None:
         path = tmp_path_factory.getbasetemp() / "bytes.yaml"
         path.write_bytes(content)
         try:
             node = read_file(path)
-        except ClaimFileError as error:
-            assert error.problems
-        else:
-            assert isinstance(node.plain(), dict)
+        except ClaimFileError:
+            return
+        assert isinstance(node.plain(), dict)
 
     @given(yamlish | st.text(max_size=60))
     def test_text_is_read_or_refused_within_its_lines(self, text: str) -> None:
@@ -363,7 +369,9 @@ class TestAnything:
             st.text("abc", min_size=1),
             st.recursive(
                 st.none() | st.booleans() | st.integers() | finite | words,
-                lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3),
+                lambda inner: (
+                    st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3)
+                ),
                 max_leaves=8,
             ),
         )

@@ -100,7 +100,10 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         "name",
-        ["../other/recipes/x", "/etc/passwd", "..", "a/b", "a.yaml", "A", "''", "~root", "a b", "é", "-a", "'x\\0y'", "a" * 101],
+        [
+            "../other/recipes/x", "/etc/passwd", "..", "a/b", "a.yaml", "A", "''", "~root", "a b", "é", "-a",
+            "\"x\\0y\"", "a" * 101,
+        ],
     )  # fmt: skip
     def test_a_name_that_is_a_path_or_odd(self, root: Root, name: str) -> None:
         root.write("other/recipes/x.yaml", "batch: 2")

@@ -108,6 +108,12 @@ def test_missing_keys_stand_at_the_mapping_that_lacks_them() -> None:
     ]
 
 
+def test_a_misspelt_key_is_not_called_missing_as_well() -> None:
+    (problem,) = problems_of("optimiser: {nam: sgd, lr: 1}")
+    assert "unknown key 'nam'" in problem.message
+    assert len(problems_of("optimiser: {name: sgd, zzz: 1}")) == 2
+
+
 def test_missing_keys_are_left_out_on_request_and_nothing_else() -> None:
     assert problems_of("inner: {}", Needs, partial=True) == []
     assert [each.message for each in problems_of("inner: {on: 1}", Needs, partial=True)] == [
