@@ -47,21 +47,13 @@ def comparable(measured: Measured | None) -> Any:
 
 
 def settled(claim: Any, options: Options) -> Any:
-    """(verdict of every effect, comparable record of every trial by its arm and seed)."""
-    judged = {
+    """The verdict (or the failure) of every effect."""
+    return {
         key: each.verdict or each.failure
         for _, cases in settle_claims([claim], options)
         for _, effects in cases
         for key, each in effects.items()
     }
-    return judged
-
-
-def rows(store: Path, query: str) -> list[Any]:
-    db = sqlite3.connect(store)
-    found = db.execute(query).fetchall()
-    db.close()
-    return found
 
 
 def test_the_same_trial_twice_gives_the_same_bits(tmp_path: Path) -> None:

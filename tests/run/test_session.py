@@ -227,7 +227,7 @@ def test_a_trial_that_another_process_runs_is_waited_for(bench: Bench) -> None:
 def test_a_missing_dataset_fails_the_claim_and_says_how_to_get_it(bench: Bench) -> None:
     missing = bench.claim(text(tier="data: cifar10, looks: [2]"), "missing")
     here = bench.claim(text(), "here")
-    session, executor = bench.session(CLEAR)
+    session, _ = bench.session(CLEAR)
     keys = [session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]) for claim in (missing, here)]
     judged = [session.settle(key)["better"] for key in keys]
     assert judged[0].failure is not None
@@ -258,7 +258,7 @@ def test_the_reference_runs_for_its_floor_alone(bench: Bench) -> None:
 
 def test_limits_of_the_tier_reach_the_executor(bench: Bench) -> None:
     claim = bench.claim(text(tier="looks: [2], timeout: 7, memory: 1.5"))
-    session, executor = bench.session(CLEAR)
+    session, _ = bench.session(CLEAR)
     session.settle(session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]))
     assert set(executor.limits) == {(7.0, 1.5)}
 

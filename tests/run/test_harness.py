@@ -1,0 +1,56 @@
+"""Options of a run: checks, defaults, and the tier that a case gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgebench.errors import SettingsError
+from edgebench.run import environment, harness
+from edgebench.run.harness import Options, open_session
+from tests import roots
+
+
+@pytest.mark.parametrize("options", [{"tier": "smok"}, {"seeds": 1}, {"seeds": -3}, {"workers": 0}])
+def test_what_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        Options(**options).check()
+
+
+def test_the_store_is_named_by_option_environment_or_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Options().store_path() == Path(".edgebench/store.sqlite")
+    monkeypatch.setenv(harness.STORE_VARIABLE, "elsewhere")
+    assert Options().store_path() == Path("elsewhere")
+    assert Options(store=Path("here")).store_path() == Path("here")
+    monkeypatch.setenv(harness.STORE_VARIABLE, "")
+    assert Options().store_path() == Path(".edgebench/store.sqlite")
+
+
+def test_seeds_replace_the_looks_of_what_varies(tmp_path: Path) -> None:
+    trained = roots.load(tmp_path, roots.TRAINED, "trained")
+    formula = roots.load(tmp_path, roots.FORMULA, "formula")
+    for options, looks, comparing in ((Options(), (2, 4), True), (Options(seeds=7), (7,), False)):
+        tier = options.tier_of(trained, trained.cases[0])
+        assert tier is not None
+        assert tier.looks == looks
+        exact = options.tier_of(formula, formula.cases[0])
+        assert exact is not None
+        assert exact.looks == (1,)
+        assert options.comparing is comparing
+    assert Options("paper").tier_of(trained, trained.cases[0]) is None
+
+
+@pytest.mark.parametrize(("shared_by", "workers"), [(1, 6), (2, 3), (4, 1), (100, 1)])
+def test_processes_of_a_run_share_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_by: int, workers: int
+) -> None:
+    monkeypatch.setattr(environment, "available_cores", lambda: 6)
+    session = open_session(Options(store=tmp_path / "store.sqlite"), shared_by=shared_by)
+    assert session.executor.workers == workers
+    assert session.prefetch is (shared_by == 1)
+    session.close()
+    session = open_session(Options(store=tmp_path / "store.sqlite", workers=5), shared_by=shared_by)
+    assert session.executor.workers == 5
+    session.close()

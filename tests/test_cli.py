@@ -1,0 +1,347 @@
+"""The command line: every command, its exit status, and errors in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edgebench import __version__, cli
+from edgebench.judge import baseline as baselines
+from edgebench.judge.verdict import Outcome
+from tests import roots
+
+BROKEN = "claim: It has a mistake\nwhere: here\nkind: property\narms: {a: {}}\nefects: {}\n"
+
+
+@dataclass
+class Shell:
+    """Runs commands in this process, in a folder with claims."""
+
+    path: Path
+    capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch
+    out: str = ""
+    err: str = ""
+
+    def __call__(self, *arguments: str) -> int:
+        self.monkeypatch.setattr(sys, "argv", ["edgebench", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        self.out, self.err = self.capsys.readouterr()
+        assert "Traceback" not in self.out + self.err
+        code = left.value.code
+        return code if isinstance(code, int) else 0
+
+    def write(self, **claims: str) -> None:
+        roots.write(self.path / "claims", **claims)
+
+    def baseline(self, claim: str) -> Path:
+        return self.path / "baselines" / "smoke" / "demo" / f"{claim}.yaml"
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(tmp_path, capsys, monkeypatch)
+
+
+def test_exit_statuses_are_told_apart() -> None:
+    """typer's own errors of usage exit with 2, an interrupt with 130."""
+    codes = [
+        0, cli.NOT_AS_RECORDED, cli.USAGE, cli.NOTHING_SELECTED, cli.FAILED, cli.INTERRUPTED
+    ]  # fmt: skip
+    assert codes == [0, 1, 2, 3, 4, 130]
+
+
+def test_version_and_help(shell: Shell) -> None:
+    assert shell("--version") == 0
+    assert shell.out == f"edgebench {__version__}\n"
+    for command in (
+        "list",
+        "show",
+        "validate",
+        "run",
+        "baseline record",
+        "baseline diff",
+        "schema",
+        "data fetch",
+    ):
+        assert shell(*command.split(), "--help") == 0
+        assert "Example: edgebench" in " ".join(shell.out.split())
+
+
+@pytest.mark.parametrize("arguments", [["--no-such"], ["frobnicate"], ["run", "--seeds", "many"], ["show"]])
+def test_wrong_usage(shell: Shell, arguments: list[str]) -> None:
+    assert shell(*arguments) == cli.USAGE
+    assert shell.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--tier", "smokey"], "no tier is called 'smokey'; expected one of smoke, short, paper (did you mean 'smoke'?)"),
+        (["run", "--seeds", "1"], "--seeds 1; expected at least 2"),
+        (["run", "--workers", "0"], "0 workers; expected at least 1"),
+        (["baseline", "diff", "--tier", "long"], "no tier is called 'long'"),
+        (["baseline", "record", "--why", " "], "--why is empty; expected why these results may be relied on"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_one_line(shell: Shell, arguments: list[str], message: str) -> None:
+    shell.write(formula=roots.FORMULA)
+    assert shell(*arguments) == cli.USAGE
+    assert shell.err.startswith(f"edgebench: {message}")
+    assert shell.err.count("\n") == 1
+    assert not (shell.path / ".edgebench").exists()
+
+
+def test_list(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA, blocks=roots.BLOCKS, trained=roots.TRAINED)
+    assert shell("list") == 0
+    assert "demo: A demonstration (2020)" in shell.out
+    lines = {line.split()[0]: line for line in shell.out.splitlines() if line.startswith("  demo/")}
+    assert list(lines) == ["demo/blocks", "demo/formula", "demo/trained"]
+    assert lines["demo/trained"].split()[1:5] == ["train", "smoke,", "short", "1"]
+    assert lines["demo/blocks"].split()[1:4] == ["profile", "smoke", "4"]
+    for word, found in (
+        ("formula", ["demo/formula"]),
+        ("on-device", ["demo/trained"]),
+        ("macs[conv]", ["demo/blocks"]),
+    ):
+        assert shell("list", "-k", word) == 0
+        assert [line.split()[0] for line in shell.out.splitlines() if line.startswith("  demo/")] == found
+    assert shell("list", "-k", "nothing-of-the-kind") == 0
+    assert shell.out == "no claims\n"
+
+
+def test_show(shell: Shell) -> None:
+    shell.write(trained=roots.TRAINED, blocks=roots.BLOCKS)
+    assert shell("show", "demo/trained") == 0
+    for part in (
+        "A sensible learning rate learns more than a tiny one",
+        "Figure 3 · train · tags: accuracy, on-device",
+        "plain.top1 - slow.top1",
+        "tier smoke: looks at 2, 4 seeds",
+        "all arms: model.name=micronet",
+        "slow: optimiser.lr=1e-06",
+        "plain: optimiser.lr=0.05",
+    ):
+        assert part in shell.out
+    assert shell("show", "demo/blocks") == 0
+    assert "case conv" in shell.out
+    assert shell("show", "demo/traned") == cli.FAILED
+    assert shell.err.startswith("edgebench: no claim is called 'demo/traned'")
+    assert "did you mean 'demo/trained'?" in shell.err
+
+
+def test_validate(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    assert shell("validate") == 0
+    assert shell.out == "1 claim in order\n"
+    shell.write(broken=BROKEN, trained=roots.TRAINED)
+    assert shell("validate") == cli.FAILED
+    assert shell.out == "2 claims in order, broken:\n"
+    assert shell.err.startswith("claims/demo/broken.yaml:5:1: ")
+    assert shell("validate", "claims/demo/trained.yaml") == 0
+    assert shell("validate", "claims/nowhere") == cli.FAILED
+    assert shell.err.startswith("edgebench: claims/nowhere: no such file or folder")
+    for command in (["list"], ["run", "-k", "formula"], ["baseline", "diff", "-k", "formula"]):
+        assert shell(*command) == cli.FAILED, "a broken file is never passed over"
+        assert "claims/demo/broken.yaml:5:1" in shell.err
+    assert shell("show", "demo/broken") == cli.FAILED
+    assert "claims/demo/broken.yaml:5:1" in shell.err
+
+
+def test_without_claims(shell: Shell) -> None:
+    for command in (
+        ["list"],
+        ["validate"],
+        ["run"],
+        ["baseline", "diff"],
+        ["baseline", "record", "--why", "so"],
+    ):
+        assert shell(*command) == cli.FAILED
+        assert shell.err.startswith("edgebench: claims: no such file or folder")
+
+
+def test_nothing_selected(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    for command in (
+        ["run", "-k", "elsewhere"],
+        ["run", "--tier", "paper"],
+        ["baseline", "diff", "--tier", "paper"],
+        ["baseline", "record", "--why", "so", "--tier", "short"],
+    ):
+        assert shell(*command) == cli.NOTHING_SELECTED
+        assert "no claim was selected" in shell.err
+
+
+def test_from_the_first_run_to_a_flip(shell: Shell) -> None:
+    """run, record, run, diff, edit the reason, record again, flip by hand, diff."""
+    shell.write(blocks=roots.BLOCKS, formula=roots.FORMULA)
+    assert shell("run") == cli.NOT_AS_RECORDED
+    assert "there is no baseline at tier smoke yet" in shell.out
+    assert "3 reproduced, 2 contradicted; 5 not as recorded" in shell.out
+    assert shell("baseline", "diff") == cli.NOT_AS_RECORDED
+
+    assert shell("baseline", "record", "--why", "first run", "--by", "A. Nobody") == 0
+    assert shell.out.splitlines()[1] == "baselines/smoke/demo/formula.yaml: exact reproduced"
+    stored = baselines.load(shell.baseline("blocks"))
+    assert (stored.recorded.by, stored.recorded.why) == ("A. Nobody", "first run")
+    assert stored.effects["params[relu]"].verdict is Outcome.contradicted
+    assert stored.environment["threads"] == 1
+
+    assert shell("run") == 0
+    assert "3 reproduced, 2 contradicted; all as recorded; nothing had to be run" in shell.out
+    assert "✗" not in shell.out
+    assert shell("baseline", "diff") == 0
+    assert shell.out == "all 5 items are as recorded\n"
+
+    path = shell.baseline("blocks")
+    own = "reason: activations have no parameters\n"
+    path.write_text(re.sub(r"reason: .*\n", own, path.read_text(), count=1))
+    assert shell("baseline", "record", "demo/blocks", "--why", "second run", "--by", "Somebody") == 0
+    again = baselines.load(path)
+    assert again.effects["params[relu]"].reason == "activations have no parameters", "written by hand, kept"
+    assert again.effects["macs[relu]"].reason == stored.effects["macs[relu]"].reason
+    assert again.recorded.by == "Somebody"
+
+    text = path.read_text()
+    head, tail = text.split("params[conv]:")
+    path.write_text(
+        head
+        + "params[conv]:"
+        + tail.replace("verdict: reproduced", "verdict: contradicted\n    reason: no", 1)
+    )
+    assert shell("baseline", "diff") == cli.NOT_AS_RECORDED
+    assert shell.out.count("✗ FLIPPED") == 1
+    assert "the verdict was contradicted and is now reproduced" in shell.out
+    assert shell("run", "-k", "formula") == 0
+    assert shell("run") == cli.NOT_AS_RECORDED
+
+
+def test_a_root_that_is_the_working_folder_has_its_baselines_beside_it(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    shell.monkeypatch.chdir(shell.path / "claims")
+    assert shell("baseline", "record", "--claims", ".", "--why", "so") == 0
+    assert shell.baseline("formula").is_file()
+    assert shell("run", "--claims", ".") == 0
+
+
+def test_failed_trials_are_told_apart_from_changed_results(shell: Shell) -> None:
+    shell.write(missing=roots.TRAINED.replace("name: digits", "name: cifar10"), formula=roots.FORMULA)
+    assert shell("run") == cli.FAILED
+    assert "the dataset 'cifar10' is not here" in shell.out
+    assert "1 reproduced, 1 failed; 2 not as recorded" in shell.out
+    assert shell("baseline", "record", "--why", "so") == cli.FAILED
+    assert "demo/missing::gain: nothing to record: the dataset 'cifar10' is not here" in shell.err
+    assert shell.baseline("formula").is_file(), "claims before it are recorded"
+    assert shell("baseline", "diff") == cli.FAILED
+
+
+def test_invalid_verdicts_cannot_be_recorded(shell: Shell) -> None:
+    shell.write(trained=roots.TRAINED.replace("{looks: [2, 4]}", "{looks: [2, 4], floor: {top1: 99.9}}"))
+    assert shell("baseline", "record", "--why", "so") == cli.FAILED
+    assert shell.err.startswith("edgebench: demo/trained::gain: an invalid verdict cannot be recorded")
+    assert shell("run") == cli.NOT_AS_RECORDED
+    assert "invalid · proxy" in shell.out
+
+
+def test_other_seeds_are_not_compared(shell: Shell) -> None:
+    shell.write(trained=roots.TRAINED)
+    assert shell("run", "--seeds", "2") == 0
+    assert "– not compared" in shell.out
+    assert "1 reproduced; baselines not compared" in shell.out
+
+
+def test_an_unusable_store(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    (shell.path / "file").write_text("in the way")
+    for command in (["run"], ["baseline", "diff"], ["baseline", "record", "--why", "so"]):
+        assert shell(*command, "--store", "file/store.sqlite") == cli.FAILED
+        assert shell.err.startswith("edgebench: store file/store.sqlite: cannot be opened")
+        assert shell.err.count("\n") == 1
+
+
+def test_baselines_that_cannot_be_written(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    (shell.path / "baselines").write_text("in the way")
+    assert shell("baseline", "record", "--why", "so") == cli.FAILED
+    assert shell.err.startswith("edgebench: baselines/smoke/demo/formula.yaml: cannot be written")
+
+
+def test_the_store_may_be_named_by_the_environment(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    shell.monkeypatch.setenv("EDGEBENCH_STORE", str(shell.path / "elsewhere.sqlite"))
+    assert shell("run") == cli.NOT_AS_RECORDED
+    db = sqlite3.connect(shell.path / "elsewhere.sqlite")
+    assert db.execute("SELECT count(*) FROM record").fetchone() == (1,)
+    db.close()
+    assert not (shell.path / ".edgebench").exists()
+
+
+def test_schema(shell: Shell) -> None:
+    assert shell("schema") == 0
+    assert json.loads(shell.out)["title"] == "EdgeBench claim"
+
+
+def test_ctrl_c_is_one_sentence(shell: Shell) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    shell.write(formula=roots.FORMULA)
+    shell.monkeypatch.setattr("edgebench.report.live.open_session", interrupted)
+    shell.monkeypatch.setattr(cli, "load_catalogue", interrupted)
+    assert shell("run") == cli.INTERRUPTED
+    assert shell.err.split("\n")[-2:] == [
+        "edgebench: interrupted; finished trials are kept, the same command goes on from there",
+        "",
+    ]
+
+
+NO_TORCH = """
+import sys
+from edgebench import cli
+sys.argv = ["edgebench", *sys.argv[1:]]
+try:
+    cli.main()
+except SystemExit as left:
+    loaded = [name for name in ("torch", "torchvision", "scipy") if name in sys.modules]
+    print("loaded:", loaded, "status:", left.code)
+"""
+
+
+def test_looking_at_claims_imports_no_torch(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA, blocks=roots.BLOCKS, trained=roots.TRAINED)
+    for arguments in (["list"], ["validate"], ["show", "demo/trained"], ["schema"]):
+        done = subprocess.run(
+            [sys.executable, "-c", NO_TORCH, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        assert done.stdout.endswith("loaded: [] status: 0\n")
+
+
+def test_as_a_module(shell: Shell) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgebench", "list"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert done.returncode == cli.FAILED
+    assert done.stderr == (
+        "edgebench: claims: no such file or folder; expected a claim file <root>/<paper>/<claim>.yaml, "
+        "or a folder of them\n"
+    )
