@@ -19,6 +19,7 @@ from edgebench.judge.verdict import Outcome
 from tests import roots
 
 BROKEN = "claim: It has a mistake\nwhere: here\nkind: property\narms: {a: {}}\nefects: {}\n"
+TIER = "no tier is called 'smokey'; expected one of smoke, short, paper (did you mean 'smoke'?)"
 
 
 @dataclass
@@ -87,7 +88,7 @@ def test_wrong_usage(shell: Shell, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "--tier", "smokey"], "no tier is called 'smokey'; expected one of smoke, short, paper (did you mean 'smoke'?)"),
+        (["run", "--tier", "smokey"], TIER),
         (["run", "--seeds", "1"], "--seeds 1; expected at least 2"),
         (["run", "--workers", "0"], "0 workers; expected at least 1"),
         (["baseline", "diff", "--tier", "long"], "no tier is called 'long'"),

@@ -20,6 +20,7 @@ from edgebench.run.store import Store
 from tests import roots
 
 BROKEN = "claim: It has a mistake\nwhere: here\nkind: property\narms: {a: {}}\nefects: {}\n"
+TIER = "no tier is called 'smokey'; expected one of smoke, short, paper (did you mean 'smoke'?)"
 
 
 class Root:
@@ -106,7 +107,7 @@ def test_one_item_by_its_id(root: Root, pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--tier", "smokey"), "no tier is called 'smokey'; expected one of smoke, short, paper (did you mean 'smoke'?)"),
+        (("--tier", "smokey"), TIER),
         (("--seeds", "1"), "--seeds 1; expected at least 2"),
         (("--trial-workers", "0"), "0 workers; expected at least 1"),
     ],

@@ -42,7 +42,7 @@ def result(folder: Path, verdict: Verdict | None, failed: str | None = None, **o
 
 def judged(tmp_path: Path) -> list[Result]:
     effect = roots.load(tmp_path / "claims", roots.TRAINED, "trained").cases[0].effects["gain"]
-    reproduced = judge_seeds([5.0, 5.5], effect.expect, effect.margin, (2, 4))
+    reproduced = judge_seeds([5.0, 5.01], effect.expect, effect.margin, (2, 4))
     inconclusive = judge_seeds([5.0, -5.0, 4.0, -3.0], effect.expect, effect.margin, (2, 4))
     assert isinstance(reproduced, Verdict)
     assert isinstance(inconclusive, Verdict)

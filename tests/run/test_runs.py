@@ -56,6 +56,14 @@ def settled(claim: Any, options: Options) -> Any:
     }
 
 
+def rows(store: Path, query: str) -> list[Any]:
+    db = sqlite3.connect(store)
+    try:
+        return db.execute(query).fetchall()
+    finally:
+        db.close()
+
+
 def test_the_same_trial_twice_gives_the_same_bits(tmp_path: Path) -> None:
     """In fresh processes; with dropout, crops, mixing and every other source of randomness switched on."""
     text = roots.TRAINED.replace(

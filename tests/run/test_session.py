@@ -258,7 +258,7 @@ def test_the_reference_runs_for_its_floor_alone(bench: Bench) -> None:
 
 def test_limits_of_the_tier_reach_the_executor(bench: Bench) -> None:
     claim = bench.claim(text(tier="looks: [2], timeout: 7, memory: 1.5"))
-    session, _ = bench.session(CLEAR)
+    session, executor = bench.session(CLEAR)
     session.settle(session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]))
     assert set(executor.limits) == {(7.0, 1.5)}
 
