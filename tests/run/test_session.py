@@ -179,8 +179,9 @@ def test_a_failed_trial_fails_its_effects_alone(bench: Bench, status: Status) ->
     def script(trial: Trial) -> Measured | Status:
         return status if epochs(trial) == 4 and trial.seed == 1 else CLEAR(trial)
 
-    judged, ran = bench.settled(bench.claim(text(effects=f"{BETTER}\n  {ALSO}")), script)
+    judged, ran = bench.settled(bench.claim(text(effects=f"{ALSO}\n  {BETTER}")), script)
     assert judged["better"].verdict is not None
+    assert max(seed for _, seed in ran) == 1, "the other one was judged at the same look"
     assert judged["also"].verdict is None
     assert judged["also"].failure == f"trial micronet on digits, seed 1: {status}: as scripted"
     assert ran.count((4, 1)) == 1, "not tried again in this run"

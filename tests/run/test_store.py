@@ -227,6 +227,26 @@ def test_a_full_disk_rolls_back_and_says_so(store: Store) -> None:
     assert store.get("small", HERE) == done("small")
 
 
+def test_a_new_store_that_another_process_is_setting_up_is_waited_for(store: Store) -> None:
+    """SQLite does not wait by itself when two want to change the journal at once."""
+    tried = []
+
+    class Busy(Failing):
+        def execute(self, statement: str, *arguments: Any) -> Any:
+            tried.append(statement)
+            if len(tried) < 3:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise error
+            return self._db.execute(statement, *arguments)
+
+    whole: Any = store._db
+    store._db = Busy(whole, "")  # type: ignore[assignment]
+    store._use_write_ahead_log()
+    store._db = whole
+    assert tried == ["PRAGMA journal_mode = WAL"] * 3
+
+
 def test_a_damaged_record_is_named(store: Store) -> None:
     store.finish(done(), HERE, "a trial")
     store._db.execute("UPDATE record SET measured = '{'")

@@ -77,7 +77,9 @@ def test_training_loss_is_the_mean_over_batches_of_what_was_optimised() -> None:
 
 @pytest.mark.parametrize(("after", "epochs"), [(0, 0), (1, 0), (2, 1), (5, 2)])
 def test_a_loss_that_is_not_finite_ends_the_training(after: int, epochs: int) -> None:
-    curves = trained(Fails(after), 4)
+    model = Fails(after)
+    curves = trained(model, 4)
+    assert model.seen == after + 1, "at once"
     assert curves.lr[-1] == -1.0, "diverged"
     assert len(curves.val_loss) == len(curves.train_loss) == epochs
     assert all(map(math.isfinite, curves.val_loss + curves.train_loss))

@@ -87,6 +87,23 @@ def test_arms_of_a_seed_see_the_same_images_in_the_same_order(
         assert torch.equal(labels, same_labels)
 
 
+def test_mixing_does_not_depend_on_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one arm's weights draw must not shift the noise of training."""
+    mixed: list[Tensor] = []
+
+    class Watch(Method):
+        def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+            mixed.append(labels)
+            return images, labels
+
+    original = trial.methods_of
+    monkeypatch.setattr(trial, "methods_of", lambda *arguments: [*original(*arguments), Watch()])
+    for width in (1.0, 0.5):
+        run_training(settings(model={"width": width}, augment={"mixup": {"alpha": 0.4}}), 1)
+    assert len(mixed) == 16
+    assert all(torch.equal(one, other) for one, other in zip(mixed[:8], mixed[8:], strict=True))
+
+
 def test_another_seed_sees_other_images(batches: list[tuple[Tensor, Tensor]]) -> None:
     run_training(settings(epochs=1), 1)
     first = [labels for _, labels in batches]
