@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,16 @@ def test_a_trial_is_stopped_at_its_time_limit(executor: LocalExecutor) -> None:
 def test_an_interrupt_of_the_process_group_leaves_trials_alone(executor: LocalExecutor) -> None:
     submit(executor, "interrupted")
     assert collected(executor)["interrupted 0"].status is Status.ok
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_the_fork_server_never_sees_an_interrupt(executor: LocalExecutor) -> None:
+    """Not even while it is still importing, where Python would show where it was."""
+    submit(executor, "well")
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{server}/status").read_text().splitlines())
+    assert int(status["SigBlk"], 16) >> (signal.SIGINT - 1) & 1
+    collected(executor)
 
 
 def test_closing_kills_what_runs_and_names_it(executor: LocalExecutor) -> None:
