@@ -128,7 +128,7 @@ def parse(source: str, arms: Mapping[str, frozenset[str]]) -> Expression:
     if len(source) > MAX_LENGTH:
         raise ExpressionError(f"expression of {len(source)} characters", expected=f"at most {MAX_LENGTH}")
     # Python would fold look-alike letters into plain ones, and read a comment as nothing.
-    if stranger := re.search(r"[^\x20-\x7e\t\r\n]|[#\\]", source):
+    if stranger := re.search(r"[^\x20-\x7e\t\r\n]|#", source):
         hint = "write a plain '-'" if stranger[0] in "‐‑‒–—−" else None
         raise ExpressionError(
             f"'{source}' contains '{stranger[0]}'",

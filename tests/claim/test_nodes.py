@@ -87,6 +87,9 @@ class TestPositions:
         with pytest.raises(ClaimFileError) as caught:
             read_file(path)
         assert caught.value.problems[0].mark == Mark(str(path), 2, 1)
+        path.write_bytes(b"\xef\xbb\xbf<<<<<<< ours\na: 1\n")
+        with pytest.raises(ClaimFileError, match=":1:1: merge-conflict"):
+            read_file(path)
         path.write_bytes(b"\xef\xbb\xbfa: 1\n")
         assert read_file(path).locate(("a",)) == Mark(str(path), 1, 1)
 

@@ -107,7 +107,10 @@ def test_what_the_loader_refuses_for_its_form_the_schema_refuses(
     assert errors(read_text(text, "x").plain())
 
 
-def test_an_effect_may_be_completed_by_cases_with_a_matrix_only() -> None:
+def test_arms_and_effects_may_come_from_cases_with_a_matrix_only() -> None:
     text = changed(MATRIX, ', expect: "> 0"', "")
     assert errors(read_text(text, "x").plain()) == []
+    arms = MATRIX[MATRIX.index("arms:") : MATRIX.index("matrix:")]
+    cases = changed(changed(text, arms, ""), "small: {settings:", "small: {arms: {a: {}}, settings:")
+    assert errors(read_text(cases, "x").plain()) == []
     assert errors(read_text(changed(PROFILE, ', expect: "> 0"', ""), "x").plain())
