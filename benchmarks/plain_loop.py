@@ -40,7 +40,12 @@ class Images(Dataset[tuple[torch.Tensor, int]]):
 def main() -> None:
     images, labels, epochs = np.load(sys.argv[1]), np.load(sys.argv[2]), int(sys.argv[3])
     loader = DataLoader(
-        Images(images, labels), batch_size=64, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True
+        Images(images, labels),
+        batch_size=64,
+        shuffle=True,
+        num_workers=2,
+        drop_last=True,
+        persistent_workers=True,
     )
     model = mobilenet_v2(num_classes=10, width_mult=0.35, dropout=0.0)
     if sys.argv[4] == "small":

@@ -60,14 +60,23 @@ def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain(folder: Path, stem: str) -> float:
     """Images per second of the plain loop, with all cores."""
     script = Path(__file__).with_name("plain_loop.py")
-    command = [sys.executable, str(script), str(folder / "images.npy"), str(folder / "labels.npy"), str(EPOCHS), stem]
+    command = [
+        sys.executable,
+        str(script),
+        str(folder / "images.npy"),
+        str(folder / "labels.npy"),
+        str(EPOCHS),
+        stem,
+    ]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def harness(folder: Path, stem: str) -> float:
     """Images per second of one single-thread trial a core, validation after every epoch included."""
     settings = TrainSettings(
-        model=ModelSettings(name="torchvision:mobilenet_v2", width=0.35, stem="small" if stem == "small" else None),
+        model=ModelSettings(
+            name="torchvision:mobilenet_v2", width=0.35, stem="small" if stem == "small" else None
+        ),
         data=DataSettings(name=f"npz:{folder / 'cifar.npz'}", train=IMAGES, val=500),
         augment=AugmentSettings(crop=4, flip=True),
         optimiser=OptimiserSettings(name="sgd", lr=0.05, momentum=0.9, weight_decay=5e-4),

@@ -221,8 +221,10 @@ def _one(catalogue: Catalogue, claim_id: str) -> Claim:
     by_id = {claim.id: claim for claim in catalogue.claims}
     if claim_id in by_id:
         return by_id[claim_id]
+    paper, _, name = claim_id.partition("/")
     for path, error in catalogue.broken.items():
-        if f"{path.parent.name}/{path.stem}" == claim_id:
+        # A broken paper takes its claims with it.
+        if path.parent.name == paper and path.stem in (name, "paper"):
             raise error
     raise ClaimError(
         f"no claim is called '{claim_id}'",

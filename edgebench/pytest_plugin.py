@@ -49,6 +49,7 @@ class _Claims:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.recipes: dict[Path, Recipes] = {}
+        self.papers: set[Path] = set()
         self.markers: set[str] = set()
         self.results: list[Result] = []
         self._options: Options | None = None
@@ -169,12 +170,19 @@ class ClaimFile(pytest.File):
         self.claims = claims
 
     def collect(self) -> Iterator[pytest.Item]:
+        from edgebench.claim.catalogue import paper_of
         from edgebench.claim.claim import item_key
         from edgebench.claim.loader import load_claim
         from edgebench.claim.problems import ClaimFileError
         from edgebench.claim.recipes import Recipes
 
-        root = self.path.parent.parent
+        folder, root = self.path.parent, self.path.parent.parent
+        if folder not in self.claims.papers:
+            self.claims.papers.add(folder)
+            try:
+                paper_of(folder)
+            except ClaimFileError as error:
+                yield BrokenItem.from_parent(self, name="paper", error=error)
         recipes = self.claims.recipes.setdefault(root, Recipes(root))
         try:
             claim = load_claim(self.path, recipes)

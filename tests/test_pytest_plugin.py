@@ -133,6 +133,20 @@ def test_a_broken_file_is_one_failing_item(root: Root) -> None:
     assert "pytest_plugin.py" not in text
 
 
+@pytest.mark.parametrize("content", [None, "title: Alone\n"])
+def test_a_broken_paper_is_one_failing_item(root: Root, content: str | None) -> None:
+    root.write(formula=roots.FORMULA, blocks=roots.BLOCKS)
+    root.record()
+    paper = root.path / "claims" / "demo" / "paper.yaml"
+    paper.unlink()
+    if content is not None:
+        paper.write_text(content, encoding="utf-8")
+    result = root.run()
+    result.assert_outcomes(passed=5, failed=1)
+    result.stdout.fnmatch_lines(["claims/demo/paper.yaml:1:1: *"])
+    assert "Traceback" not in result.stdout.str()
+
+
 def test_without_a_baseline_it_is_red_and_says_how_to_record_one(root: Root) -> None:
     root.write(blocks=roots.BLOCKS)
     result = root.run("-k", "conv and params")

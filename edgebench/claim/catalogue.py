@@ -68,7 +68,7 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
         paper = folder / "paper.yaml"
         if folder.name not in papers and paper not in broken:
             try:
-                papers[folder.name] = _paper(folder)
+                papers[folder.name] = paper_of(folder)
             except ClaimFileError as error:
                 broken[paper] = error
         try:
@@ -81,7 +81,12 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
     return Catalogue(papers, tuple(claims), broken)
 
 
-def _paper(folder: Path) -> Paper:
+def paper_of(folder: Path) -> Paper:
+    """The paper that a folder of claims is about.
+
+    Raises:
+        ClaimFileError: when its `paper.yaml` is missing or not valid.
+    """
     if not (folder / "paper.yaml").is_file():
         mark = Mark(str(folder / "paper.yaml"), 1, 1)
         hint = "add it: title, authors, year, link"

@@ -43,7 +43,9 @@ class TierFile(Strict):
     """What a tier fixes beside settings."""
 
     looks: list[Annotated[int, Field(ge=2, le=1000)]] | None = Field(
-        None, description="numbers of seeds at which the interval is looked at; [5, 10, 20] if not given"
+        None,
+        max_length=10,
+        description="numbers of seeds at which the interval is looked at; [5, 10, 20] if not given",
     )
     floor: dict[str, float] | None = Field(
         None, description="least mean of the reference arm's metrics; below it the verdict is `invalid`"

@@ -27,7 +27,7 @@ def _sequence(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Shape = Annotated[tuple[Positive, ...], BeforeValidator(_sequence)]
 
