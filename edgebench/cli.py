@@ -110,6 +110,8 @@ def validate(
         f"{count} claim{'s' if count != 1 else ''} in order" + (", broken:" if catalogue.broken else "")
     )
     _complain(catalogue)
+    if not count:
+        raise typer.Exit(NOTHING_SELECTED)
 
 
 @app.command()
@@ -123,7 +125,7 @@ def run(
 ) -> None:
     """Run claims, judge them, hold them against their baselines. Example: edgebench run -k mobiletl"""
     from edgebench.report.live import run_claims
-    from edgebench.report.tables import failure, summary, tally
+    from edgebench.report.tables import claims_holding, failure, summary, tally
     from edgebench.run.harness import Options
 
     catalogue = load_catalogue([root.absolute()])
@@ -133,7 +135,7 @@ def run(
         if not result.green:
             typer.echo(failure(result) + "\n")
     if results:
-        typer.echo(summary(results) + "\n\n" + tally(results))
+        typer.echo(f"{summary(results)}\n\n{claims_holding(results)}\n{tally(results)}")
     _leave(catalogue, results, tier)
 
 
@@ -172,12 +174,15 @@ def diff(
 ) -> None:
     """Show what is not as recorded, measured beside baseline. Example: edgebench baseline diff --tier short"""
     from edgebench.report.live import run_claims
+    from edgebench.report.result import orphans
     from edgebench.report.tables import failure
     from edgebench.run.harness import Options
 
     catalogue = load_catalogue([root.absolute()])
     results = run_claims(_select(catalogue.claims, keyword), Options(tier, None, store, workers).check())
     red = [result for result in results if not result.green]
+    for left in orphans(_select(catalogue.claims, keyword), tier):
+        typer.echo(left, err=True)
     if results:
         typer.echo(
             "\n\n".join(failure(result) for result in red) or f"all {len(results)} items are as recorded"

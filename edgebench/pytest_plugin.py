@@ -106,7 +106,9 @@ class _Claims:
         tier = self.options.tier_of(item.claim, item.case)
         assert tier is not None, "items without the tier were left out"
         judged = self._session.settle(self._session.add(item.claim, item.case, tier))[item.effect.key]
-        return assess(item.claim, item.case, tier, judged, self._baselines, comparing=self.options.comparing)
+        return assess(
+            item.claim, item.case, tier, judged, self._baselines, comparing=self.options.compares(item.claim)
+        )
 
     def _open(self, session: pytest.Session) -> Session:
         from edgebench.run.harness import open_session
@@ -138,12 +140,13 @@ class _Claims:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.results:
             return
-        from edgebench.report.tables import summary, tally
+        from edgebench.report.tables import claims_holding, summary, tally
 
         results = sorted(self.results, key=lambda result: result.claim)
         terminalreporter.section(f"claims at tier {self.options.tier}")
         terminalreporter.write_line(summary(results))
         terminalreporter.write_line("")
+        terminalreporter.write_line(claims_holding(results))
         terminalreporter.write_line(tally(results))
 
 

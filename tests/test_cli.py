@@ -174,6 +174,8 @@ def test_without_claims(shell: Shell) -> None:
 
 def test_nothing_selected(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA)
+    (shell.path / "claims" / "empty").mkdir()
+    assert shell("validate", "claims/empty") == cli.NOTHING_SELECTED
     for command in (
         ["run", "-k", "elsewhere"],
         ["run", "--tier", "paper"],
@@ -226,6 +228,20 @@ def test_from_the_first_run_to_a_flip(shell: Shell) -> None:
     assert "the verdict was contradicted and is now reproduced" in shell.out
     assert shell("run", "-k", "formula") == 0
     assert shell("run") == cli.NOT_AS_RECORDED
+
+
+def test_stored_effects_without_an_item_are_named(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    assert shell("baseline", "record", "--why", "so", "--by", "A. Nobody") == 0
+    path = shell.baseline("formula")
+    head, tail = path.read_text().split("effects:\n")
+    path.write_text(f"{head}effects:\n{tail}{tail.replace('exact:', 'ghost:', 1)}")
+    assert shell("baseline", "diff") == 0
+    assert shell.err.startswith(
+        "baselines/smoke/demo/formula.yaml: 'ghost' is no item of demo/formula at tier smoke"
+    )
+    assert shell("run", "--seeds", "3") == 0, "an exact claim has no looks to override"
+    assert "1 of 1 claims hold with all their effects\n1 reproduced; all as recorded" in shell.out
 
 
 def test_a_root_that_is_the_working_folder_has_its_baselines_beside_it(shell: Shell) -> None:

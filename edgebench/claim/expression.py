@@ -16,7 +16,14 @@ from dataclasses import dataclass
 
 from edgebench.errors import ExpressionError, did_you_mean
 
+
+class Diverged(tuple[float, ...]):
+    """The curve of an arm that diverged: worst values from there on, which no measure may take for smoothness."""
+
+
 Value = float | tuple[float, ...]
+# Of a diverged curve, in the curve's unit: a percentage cannot be rougher on average, a loss hardly.
+WORST_ROUGHNESS = 400.0
 Lookup = Callable[[str, str], Value]
 MAX_LENGTH = 500
 MAX_NODES = 200
@@ -24,6 +31,8 @@ MAX_NODES = 200
 
 def _roughness(curve: Sequence[float]) -> float:
     """Mean absolute second difference of a curve; its unit is the curve's."""
+    if isinstance(curve, Diverged):
+        return WORST_ROUGHNESS
     if len(curve) < 3:
         raise ExpressionError(f"roughness of a curve of {len(curve)} epochs", expected="at least 3 epochs")
     steps = range(1, len(curve) - 1)

@@ -140,12 +140,15 @@ class _Loading:
             return {}
         if self.kind in EXACT_KINDS:
             self._report(tier.keys["floor"], "exact quantities need no floor; leave 'floor' out")
-        known = [metric for metric in METRICS[self.kind] if not metric.startswith("curve.")]
+        # Where 0 is the worst, more is better, and a least value is a floor.
+        scalars = {key: each for key, each in METRICS[self.kind].items() if not key.startswith("curve.")}
+        known = [metric for metric, each in scalars.items() if each.worst == 0 or self.kind in EXACT_KINDS]
         for metric, mark in floor.keys.items():
             if metric not in known:
                 message = f"no metric is called '{metric}'; expected one of {', '.join(known)}"
                 if metric in METRICS[self.kind]:
-                    message = f"'{metric}' is a whole curve; expected one of {', '.join(known)}"
+                    what = "not one where more is better" if metric in scalars else "a whole curve"
+                    message = f"'{metric}' is {what}; expected one of {', '.join(known)}"
                 self._report(mark, message, did_you_mean(metric, known))
         values = {key: _number(floor, key) for key in floor.value}
         return {key: value for key, value in values.items() if value is not None}

@@ -178,8 +178,9 @@ def _from_path(name: str, path: str, kind: Literal["npz", "folder"]) -> Source:
         if os.path.isfile(candidate) if kind == "npz" else os.path.isdir(candidate):
             return Source(name, kind, candidate, (candidate,), f"{candidate.name}, given by its path")
     wanted = "an .npz file" if kind == "npz" else "a folder"
+    there = next((candidate for candidate in tried if os.path.lexists(candidate)), None)
     raise DataError(
-        f"'{path}' is not {wanted}",
+        f"'{there}' is not {wanted}" if there else f"there is no '{path}'",
         expected=f"{wanted} at {' or '.join(map(str, tried))}",
         where=name,
         hint=None if os.path.isabs(path) else f"a relative path is looked up in {DATA_VARIABLE}, then here",

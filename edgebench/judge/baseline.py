@@ -28,6 +28,8 @@ from edgebench.judge.verdict import SUBTYPES, Outcome, Subtype, Verdict
 
 # What writing and reading a float, or summing it in another order, may change.
 _FLOAT_ALLOWANCE = 1e-9
+# What rounding the stored seeds and the tolerance may do to their ratio.
+_TOLERANCE_ROUNDING = 1e-3
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -80,9 +82,24 @@ class BaselineEffect(Strict):
             raise ValueError(f"a {self.verdict} effect has no subtype '{self.subtype}'")
         if self.verdict is not Outcome.reproduced and not self.reason.strip():
             raise ValueError(f"a {self.verdict} effect needs a reason")
+        self._check_tolerance()
         if self.interval is not None and not self.interval[0] <= self.value <= self.interval[1]:
             raise ValueError("the value lies outside its interval")
         return self
+
+    def _check_tolerance(self) -> None:
+        """A reviewer may tighten a tolerance; a wider one than the seeds give would guard against nothing."""
+        if self.interval is None:
+            if len(self.seeds) > 1 or self.tolerance > 0:
+                raise ValueError("an exact value (without interval) has one seed and a tolerance of 0")
+            return
+        if len(self.seeds) < 2:
+            raise ValueError("an interval needs the values of at least 2 seeds")
+        derived = prediction_half_width(self.seeds)
+        if self.tolerance > derived * (1 + _TOLERANCE_ROUNDING):
+            raise ValueError(
+                f"the tolerance is {self.tolerance:g}; the seeds give {derived:.6g}, and no more"
+            )
 
 
 class Baseline(Strict):

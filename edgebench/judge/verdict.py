@@ -17,7 +17,7 @@ equals it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -159,24 +159,6 @@ def invalid_verdict(reason: str, values: Sequence[float] = ()) -> Verdict:
     """The verdict when a comparison means nothing, such as a reference arm below its sanity floor."""
     seen = tuple(float(value) for value in values)
     return Verdict(Outcome.invalid, None, reason, None, None, None, len(seen), None, seen)
-
-
-def conjunction(verdicts: Iterable[Verdict]) -> Outcome:
-    """The outcome of a claim: it holds when all its effects hold.
-
-    One invalid effect makes it invalid, else one contradicted contradicted, else one inconclusive
-    inconclusive.
-
-    Raises:
-        ValueError: no verdicts.
-    """
-    outcomes = {verdict.outcome for verdict in verdicts}
-    if not outcomes:
-        raise ValueError("a claim has at least one effect")
-    for outcome in (Outcome.invalid, Outcome.contradicted, Outcome.inconclusive):
-        if outcome in outcomes:
-            return outcome
-    return Outcome.reproduced
 
 
 def _decide(

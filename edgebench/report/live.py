@@ -7,6 +7,7 @@ from contextlib import closing
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from edgebench.claim.claim import Case, Claim
 from edgebench.report.result import Baselines, Result, assess
@@ -27,13 +28,16 @@ def settle_claims(claims: Sequence[Claim], options: Options) -> Generator[tuple[
     """
     console = Console(stderr=True)
     columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
+        TextColumn("[bold]{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
-        TextColumn("trials · {task.fields[running]}"),
         TimeElapsedColumn(),
+        # What runs now takes the room that is left, so that a narrow terminal loses nothing else.
+        TextColumn("{task.fields[running]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, expand=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("starting", total=None, running="")
 
         def notify(now: Snapshot) -> None:
@@ -68,7 +72,7 @@ def run_claims(claims: Sequence[Claim], options: Options) -> list[Result]:
                 tier = options.tier_of(claim, case)
                 assert tier is not None, "settled cases have the tier"
                 results += [
-                    assess(claim, case, tier, judged[key], baselines, comparing=options.comparing)
+                    assess(claim, case, tier, judged[key], baselines, comparing=options.compares(claim))
                     for key in case.effects
                 ]
     return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from edgebench.claim.claim import Case, Claim, Tier, item_key
 from edgebench.claim.problems import display_path
 from edgebench.errors import BaselineError
 from edgebench.judge.baseline import Baseline, compare, load
+from edgebench.judge.verdict import Outcome
 from edgebench.run.session import Judged
 
 
@@ -104,10 +106,27 @@ class Baselines:
         return found
 
 
+def orphans(claims: Sequence[Claim], tier: str) -> list[str]:
+    """Sentences about stored effects that no item is held against any more."""
+    baselines, found = Baselines(), []
+    for claim in claims:
+        items = {item_key(key, case.id) for case in claim.cases if tier in case.tiers for key in case.effects}
+        try:
+            stored = baselines.get(claim, tier)
+        except BaselineError:
+            continue  # reported where it is compared
+        path = display_path(baselines.path(claim, tier))
+        left = sorted(set(stored.effects) - items) if stored is not None else []
+        found += [
+            f"{path}: '{item}' is no item of {claim.id} at tier {tier} any more; remove it" for item in left
+        ]
+    return found
+
+
 def assess(
     claim: Claim, case: Case, tier: Tier, judged: Judged, baselines: Baselines, *, comparing: bool = True
 ) -> Result:
-    """Hold what became of an effect against its baseline; without `comparing` any verdict is green."""
+    """Hold what became of an effect against its baseline; without `comparing` any valid verdict is green."""
     verdict, effect = judged.verdict, judged.effect
     item = item_key(effect.key, case.id)
     said: list[str] = []
@@ -118,6 +137,7 @@ def assess(
         green = False
     elif not comparing:
         said.append(verdict.reason)
+        green = verdict.outcome is not Outcome.invalid
     else:
         said.append(verdict.reason)
         try:
@@ -129,6 +149,7 @@ def assess(
         else:
             if stored is None:
                 state = "none"
+            if stored is None and verdict.outcome is not Outcome.invalid:
                 command = f'edgebench baseline record {claim.id} --tier {tier.name} --why "…"'
                 said.append(
                     f"there is no baseline at tier {tier.name} yet; review the verdict and record it: {command}"
@@ -176,6 +197,8 @@ def _label(claim: Claim, tier: Tier, judged: Judged) -> str:
     words = [str(judged.verdict.outcome)]
     if judged.verdict.subtype:
         words.append(f"({judged.verdict.subtype})")
+    if judged.diverged:
+        words.append(f"· {judged.diverged} diverged")
     # A shortened run speaks of this budget, not of the paper's full scale.
     if not claim.exact and tier.name != "paper":
         words.append("· proxy")

@@ -56,6 +56,13 @@ def summary(results: Sequence[Result]) -> str:
     return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
 
 
+def claims_holding(results: Sequence[Result]) -> str:
+    """How many claims hold: those of which every effect was reproduced."""
+    claims = dict.fromkeys(result.claim for result in results)
+    failing = {result.claim for result in results if result.verdict != "reproduced"}
+    return f"{len(claims) - len(failing)} of {len(claims)} claims hold with all their effects"
+
+
 def tally(results: Sequence[Result]) -> str:
     """How many of each verdict, and what is not as recorded, in one line."""
     counts = dict.fromkeys(("reproduced", "contradicted", "inconclusive", "invalid", "failed"), 0)
@@ -72,8 +79,11 @@ def tally(results: Sequence[Result]) -> str:
 
 def failure(result: Result) -> str:
     """Why an item is red: where it stands, what was expected and measured, side by side."""
+    # The first words are all that pytest's short summary shows.
+    what = result.label if result.verdict in ("failed", "invalid") else _STATE[result.baseline].lstrip("✗– ")
     lines = [
-        f"{result.location}: {result.id} at tier {result.tier}",
+        f"{what}: {result.id} at tier {result.tier}",
+        f"{result.location}",
         f"claim: {result.statement} ({result.where})",
         f"effect: {result.expression}  {result.expectation}"
         + (f"  margin {result.margin:g}" if result.margin else ""),

@@ -47,6 +47,7 @@ def identity() -> dict[str, str | int]:
         "machine": platform.machine(),
         "processor": _cpu_model(),
         "torch": _version("torch"),
+        "torchvision": _version("torchvision"),  # networks and transforms come from there
         "threads": 1,
     }
 
@@ -66,7 +67,6 @@ def state() -> dict[str, str | int | float]:
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "edgebench": __version__,
-        "torchvision": _version("torchvision"),
         "numpy": _version("numpy"),
     }
 

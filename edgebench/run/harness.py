@@ -52,10 +52,9 @@ class Options:
     def store_path(self) -> Path:
         return self.store or Path(os.environ.get(STORE_VARIABLE) or Path(".edgebench") / "store.sqlite")
 
-    @property
-    def comparing(self) -> bool:
-        """Whether verdicts are held against baselines: not when the looks were overridden."""
-        return self.seeds is None
+    def compares(self, claim: Claim) -> bool:
+        """Whether verdicts are held against baselines: not when this run overrides the claim's looks."""
+        return self.seeds is None or claim.exact
 
     def tier_of(self, claim: Claim, case: Case) -> Tier | None:
         """The case's tier as this run wants it, or None when the claim does not have it."""

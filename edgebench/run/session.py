@@ -18,7 +18,7 @@ from edgebench.judge.effects import arms_to_run, judge_effect
 from edgebench.judge.verdict import Pending, Verdict
 from edgebench.run import environment
 from edgebench.run.executor import DEFAULT_TIMEOUT, LocalExecutor
-from edgebench.run.record import Measured, Record
+from edgebench.run.record import Measured, Record, Status
 from edgebench.run.store import Held, Store
 from edgebench.run.trial import Trial, trials_of
 
@@ -27,7 +27,13 @@ _POLL = 0.2  # seconds between looks at trials that another process runs
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of an effect: a verdict, or why there is none."""
+    """What became of an effect: a verdict, or why there is none.
+
+    Attributes:
+        seconds: time that its trials took in this run, those from the store not counted.
+        cached, trained: how many of its trials came from the store, and how many were run.
+        diverged: how many of its trials diverged; they count with their worst values.
+    """
 
     effect: Effect
     verdict: Verdict | None
@@ -35,6 +41,7 @@ class Judged:
     seconds: float = 0.0
     cached: int = 0
     trained: int = 0
+    diverged: int = 0
 
 
 @dataclass
@@ -61,7 +68,7 @@ class _CaseState:
     planned: tuple[int, tuple[str, ...]] | None = None  # the look and the arms that `needed` was made for
 
 
-Key = tuple[str, str]  # claim id, case id
+Key = tuple[str, str]  # the claim's file, because two roots may hold equal ids, and the case id
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class Session:
 
     def add(self, claim: Claim, case: Case, tier: Tier) -> Key:
         """Add a case at a tier; returns the key to settle it by."""
-        key = (claim.id, case.id)
+        key = (str(claim.path), case.id)
         if key not in self._cases:
             self._cases[key] = _CaseState(claim, case, tier, dict(case.effects), tier.looks[0])
         return key
@@ -224,9 +231,7 @@ class Session:
         following = [look for look in tier.looks if look > state.look]
         for key, effect in list(state.pending.items()):
             jobs = self._jobs_of(state, effect)
-            failed = next((job for job in jobs if job.record and not job.record.status.is_outcome), None)
-            if failed is not None and failed.record is not None:
-                failure = f"trial {failed.trial.describe()}: {failed.record.status}: {failed.record.message}"
+            if (failure := _failure(jobs)) is not None:
                 self._settle_effect(state, key, Judged(effect, None, failure))
                 continue
             observed: dict[tuple[str, int], Measured] = {}
@@ -241,18 +246,33 @@ class Session:
                 continue
             if isinstance(verdict, Pending):
                 continue
-            seconds = sum(job.record.seconds for job in jobs if job.record and not job.cached)
-            cached = sum(job.cached for job in jobs)
-            self._settle_effect(
-                state, key, Judged(effect, verdict, None, seconds, cached, len(jobs) - cached)
+            records = [(job, job.record) for _, job in jobs if job.record is not None]
+            judged = Judged(
+                effect,
+                verdict,
+                seconds=sum(record.seconds for job, record in records if not job.cached),
+                cached=sum(job.cached for job, _ in records),
+                trained=sum(not job.cached for job, _ in records),
+                diverged=sum(record.status is Status.diverged for _, record in records),
             )
+            self._settle_effect(state, key, judged)
         if state.pending:
             state.look = following[0]
 
-    def _jobs_of(self, state: _CaseState, effect: Effect) -> list[_Job]:
+    def _jobs_of(self, state: _CaseState, effect: Effect) -> list[tuple[str, _Job]]:
+        """The effect's trials, each with the arm that it is of."""
         arms = arms_to_run(effect, state.claim, state.tier)
-        return [self._jobs[trial_hash] for (arm, _), trial_hash in state.needed.items() if arm in arms]
+        return [(arm, self._jobs[trial_hash]) for (arm, _), trial_hash in state.needed.items() if arm in arms]
 
     def _settle_effect(self, state: _CaseState, key: str, judged: Judged) -> None:
         state.judged[key] = judged
         del state.pending[key]
+
+
+def _failure(jobs: list[tuple[str, _Job]]) -> str | None:
+    """What became of the first trial that failed, or None when all of them have an outcome."""
+    for arm, job in jobs:
+        record = job.record
+        if record is not None and not record.status.is_outcome:
+            return f"arm '{arm}', trial {job.trial.describe()}: {record.status}: {record.message}"
+    return None

@@ -32,6 +32,9 @@ def run_training(settings: TrainSettings, seed: int) -> Measured:
         DataError, ModelError, SettingsError: what the settings name cannot be had or built.
     """
     torch.use_deterministic_algorithms(True)
+    # In deterministic mode torch fills every new tensor with NaN, a debugging aid that costs a training step a fifth of
+    # its time; no operation used here reads memory that it has not written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     data = prepare(settings.data)
     train, val = split(data.train_labels, settings.data, seed_value(seed, "split"))
     model = build_model(settings, data, seed)

@@ -142,7 +142,7 @@ def test_relative_paths_are_looked_up_in_the_data_folder_then_here(
     assert locate(f"npz:{here / 'own.npz'}").root == here / "own.npz"
     with pytest.raises(DataError, match="is not a folder"):
         locate("folder:own.npz")
-    with pytest.raises(DataError, match=r"'absent.npz' is not an \.npz file.*then here"):
+    with pytest.raises(DataError, match=r"there is no 'absent.npz'.*an \.npz file.*then here"):
         locate("npz:absent.npz")
 
 

@@ -191,14 +191,17 @@ plain = st.recursive(
 def effects(draw: st.DrawFn) -> BaselineEffect:
     verdict = draw(st.sampled_from([Outcome.reproduced, Outcome.contradicted, Outcome.inconclusive]))
     low, value, high = sorted(draw(st.tuples(number, number, number)))
+    exact = draw(st.booleans())
+    seeds = (value,) if exact else tuple(draw(st.lists(number, min_size=2, max_size=5)))
+    widest = 0.0 if exact else min(prediction_half_width(seeds), 1e300)
     return BaselineEffect(
         verdict=verdict,
         subtype=draw(st.sampled_from([None, *sorted(SUBTYPES[verdict])])),
         reason=draw(text),
         value=value,
-        interval=draw(st.sampled_from([None, (low, high)])),
-        seeds=tuple(draw(st.lists(number, min_size=1, max_size=5))),
-        tolerance=draw(st.floats(0, 1e6)),
+        interval=None if exact else (low, high),
+        seeds=seeds,
+        tolerance=draw(st.floats(0, widest)),
     )
 
 
@@ -308,3 +311,26 @@ def test_models_refuse_nonsense_in_code_too() -> None:
         BaselineEffect.model_validate({**effect.model_dump(), "verdict": "inconclusive"})
     with pytest.raises(ValidationError):
         BaselineEffect.model_validate({**effect.model_dump(), "value": math.nan})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tolerance": 0.5}, "an exact value .* has one seed and a tolerance of 0"),
+        ({"seeds": (3.0, 3.0)}, "an exact value .* has one seed and a tolerance of 0"),
+        ({"interval": (1.0, 5.0)}, "needs the values of at least 2 seeds"),
+        ({"interval": (1.0, 5.0), "seeds": (2.0, 3.0, 4.0), "tolerance": 9.0}, "the seeds give 8.10"),
+    ],
+)
+def test_a_tolerance_may_be_tightened_but_not_widened(changes: dict[str, object], message: str) -> None:
+    plain: dict[str, object] = {
+        "verdict": Outcome.reproduced,
+        "value": 3.0,
+        "seeds": (3.0,),
+        "tolerance": 0.0,
+    }
+    BaselineEffect.model_validate(plain)
+    spread = {"interval": (1.0, 5.0), "seeds": (2.0, 3.0, 4.0), "tolerance": 8.0}
+    BaselineEffect.model_validate({**plain, **spread})
+    with pytest.raises(ValidationError, match=message):
+        BaselineEffect.model_validate({**plain, **changes})

@@ -70,6 +70,20 @@ def test_a_diverged_curve_is_filled_up_to_its_length(tmp_path: Path) -> None:
     assert effect_values(effect, tier, seeds(other=[DIVERGED]), (0,)) == [0]
 
 
+def test_a_diverged_curve_is_the_roughest_not_the_smoothest(tmp_path: Path) -> None:
+    effect, _, tier = made(tmp_path, "roughness(other.curve.val_top1)")
+    wild = Measured({"top1": 50.0}, {"val_top1": (0.0, 100.0, 0.0, 100.0, 0.0)})
+    (lost, rough) = effect_values(effect, tier, seeds(other=[DIVERGED, wild]), (0, 1))
+    assert lost >= rough == 200
+
+
+def test_one_diverged_reference_is_not_averaged_away(tmp_path: Path) -> None:
+    _, claim, tier = made(tmp_path, floor="{top1: 40}")
+    observed = seeds(plain=[90, 90, DIVERGED])
+    assert below_floor(claim, tier, observed, 2) is None
+    assert below_floor(claim, tier, observed, 3) == "the reference arm 'plain' diverged at 1 of 3 seeds"
+
+
 def test_a_metric_that_was_not_measured_is_named(tmp_path: Path) -> None:
     effect, _, tier = made(tmp_path, "plain.val_loss")
     with pytest.raises(ExpressionError, match="arm 'plain' did not measure 'val_loss'"):

@@ -17,7 +17,6 @@ from edgebench.judge.verdict import (
     Pending,
     Subtype,
     Verdict,
-    conjunction,
     invalid_verdict,
     judge_exact,
     judge_seeds,
@@ -254,19 +253,9 @@ def test_impossible_looks(looks: tuple[int, ...]) -> None:
         judge_seeds([1.0] * 9, parse_expectation("> 0"), 0, looks)
 
 
-def test_a_claim_holds_when_all_its_effects_hold() -> None:
-    good = judge_exact(1, parse_expectation("> 0"))
-    bad = judge_exact(-1, parse_expectation("> 0"))
-    open_ = judged(around(0.9, 1.0), "> 0", 0.5)
+def test_invalid_verdicts_keep_the_values_but_no_mean() -> None:
     void = invalid_verdict("plain reaches 11 % of top1, its floor is 20 %", (11.0, 10.5))
-    assert void.values == (11.0, 10.5)
-    assert void.value is None
-    assert conjunction([good, good]) is Outcome.reproduced
-    assert conjunction([good, open_]) is Outcome.inconclusive
-    assert conjunction([open_, bad, good]) is Outcome.contradicted
-    assert conjunction(iter([bad, open_, void])) is Outcome.invalid
-    with pytest.raises(ValueError, match="at least one effect"):
-        conjunction([])
+    assert (void.outcome, void.values, void.value, void.n) == (Outcome.invalid, (11.0, 10.5), None, 2)
 
 
 def test_verdicts_travel_between_processes() -> None:

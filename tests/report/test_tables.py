@@ -73,8 +73,11 @@ def test_every_verdict_has_a_row_and_a_text(tmp_path: Path) -> None:
     ):
         assert label in row
     texts = [failure(each) for each in results]
-    assert all(text.splitlines()[1].endswith("than a tiny one (Figure 3)") for text in texts)
+    assert all(text.splitlines()[2].endswith("than a tiny one (Figure 3)") for text in texts)
     assert "the floor was missed" in texts[3]
+    assert "edgebench baseline record" not in texts[3], "an invalid verdict cannot be recorded"
+    assert [text.split(":")[0] for text in texts[:3]] == ["no baseline"] * 3
+    assert [text.split(":")[0] for text in texts[3:]] == ["invalid · proxy", "failed to run"]
     assert "trial x: crashed: by SIGSEGV" in texts[4]
     assert "edgebench baseline record" not in texts[4], "there is nothing to record"
 

@@ -183,7 +183,7 @@ def test_a_failed_trial_fails_its_effects_alone(bench: Bench, status: Status) ->
     assert judged["better"].verdict is not None
     assert max(seed for _, seed in ran) == 1, "the other one was judged at the same look"
     assert judged["also"].verdict is None
-    assert judged["also"].failure == f"trial micronet on digits, seed 1: {status}: as scripted"
+    assert judged["also"].failure == f"arm 'c', trial micronet on digits, seed 1: {status}: as scripted"
     assert ran.count((4, 1)) == 1, "not tried again in this run"
     again, ran = bench.settled(bench.claim(text(effects=f"{BETTER}\n  {ALSO}")), CLEAR)
     assert ran == [(4, 1)], "the next run tries again what failed, and nothing else"
@@ -319,3 +319,30 @@ def test_progress_counts_trials(bench: Bench) -> None:
     assert [each.finished for each in seen] == [0, 1, 2, 3]
     last = session.progress()
     assert (last.running, last.cached, last.finished, last.waiting) == ((), 0, 4, 0)
+
+
+def test_equal_ids_of_two_roots_are_two_cases(bench: Bench) -> None:
+    first = bench.claim(text(effects='better: {value: a.top1, expect: "> 80", margin: 0.5}'))
+    other = roots.load(
+        bench.folder / "elsewhere" / "claims",
+        text(effects='worse: {value: a.top1, expect: "< 80", margin: 0.5}'),
+    )
+    assert first.id == other.id
+    session, _ = bench.session(CLEAR)
+    keys = [session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]) for claim in (first, other)]
+    outcomes = [
+        {key: each.verdict.outcome for key, each in session.settle(key).items() if each.verdict}
+        for key in keys
+    ]
+    assert outcomes == [{"better": Outcome.reproduced}, {"worse": Outcome.contradicted}]
+
+
+def test_diverged_trials_are_counted(bench: Bench) -> None:
+    def script(trial: Trial) -> Measured:
+        if epochs(trial) == 3 and trial.seed == 1:
+            return Measured({"params": 1.0}, {}, None, True)
+        return Measured({"top1": 90.0 + 0.1 * trial.seed})
+
+    judged, _ = bench.settled(bench.claim(text()), script)
+    assert judged["better"].diverged == 1
+    assert judged["better"].verdict is not None

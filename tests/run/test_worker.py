@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from edgebench.claim.settings import DataSettings, ModelSettings, OptimiserSettings, TrainSettings
 from edgebench.errors import ModelError
 from edgebench.run import worker
 from edgebench.run.record import Measured, Status
+from edgebench.run.trial import Trial
 from tests.run.misbehaving import Misbehaving
 
 GOOD = Measured({"top1": 1.0}, {"val_top1": (1.0, 2.0)})
@@ -107,3 +109,15 @@ def test_a_memory_limit_that_is_already_lower_stays() -> None:
         [sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == [str(1 << 30), str(1 << 29)]
+
+
+def test_data_that_changed_after_planning_is_refused() -> None:
+    settings = TrainSettings(
+        model=ModelSettings(name="micronet"),
+        data=DataSettings(name="digits"),
+        optimiser=OptimiserSettings(name="sgd", lr=0.1),
+        epochs=1,
+    )
+    record = worker.run_here(Trial("train", settings, 0, "0" * 64))
+    assert record.status is Status.error
+    assert "the content of 'digits' changed after the run was planned" in record.message
