@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.pytest_root import Root
+from tests.shell import Shell
 
 pytest_plugins = ["pytester"]
 
@@ -18,3 +22,14 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in [each for each in os.environ if each in ("EDGEBENCH_DATA", "EDGEBENCH_STORE")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    return Shell(tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture
+def root(pytester: pytest.Pytester) -> Root:
+    return Root(pytester)

@@ -67,6 +67,9 @@ TRAINED = """
       gain: {value: plain.top1 - slow.top1, expect: "> 0", margin: 0.5, published: 3}
 """
 
+# A misspelt key in line 5.
+BROKEN = "claim: It has a mistake\nwhere: here\nkind: property\narms: {a: {}}\nefects: {}\n"
+
 
 def write(root: Path, **claims: str) -> Path:
     """Write a root with one paper, `demo`; keywords are file names with '_' for '-'. Returns the root."""

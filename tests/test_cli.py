@@ -4,54 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from edgebench import __version__, cli
-from edgebench.judge import baseline as baselines
-from edgebench.judge.verdict import Outcome
 from tests import roots
+from tests.shell import Shell
 
-BROKEN = "claim: It has a mistake\nwhere: here\nkind: property\narms: {a: {}}\nefects: {}\n"
 TIER = "no tier is called 'smokey'; expected one of smoke, short, paper (did you mean 'smoke'?)"
-
-
-@dataclass
-class Shell:
-    """Runs commands in this process, in a folder with claims."""
-
-    path: Path
-    capsys: pytest.CaptureFixture[str]
-    monkeypatch: pytest.MonkeyPatch
-    out: str = ""
-    err: str = ""
-
-    def __call__(self, *arguments: str) -> int:
-        self.monkeypatch.setattr(sys, "argv", ["edgebench", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        self.out, self.err = self.capsys.readouterr()
-        assert "Traceback" not in self.out + self.err
-        code = left.value.code
-        return code if isinstance(code, int) else 0
-
-    def write(self, **claims: str) -> None:
-        roots.write(self.path / "claims", **claims)
-
-    def baseline(self, claim: str) -> Path:
-        return self.path / "baselines" / "smoke" / "demo" / f"{claim}.yaml"
-
-
-@pytest.fixture
-def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    return Shell(tmp_path, capsys, monkeypatch)
 
 
 def test_exit_statuses_are_told_apart() -> None:
@@ -146,7 +109,7 @@ def test_validate(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA)
     assert shell("validate") == 0
     assert shell.out == "1 claim in order\n"
-    shell.write(broken=BROKEN, trained=roots.TRAINED)
+    shell.write(broken=roots.BROKEN, trained=roots.TRAINED)
     assert shell("validate") == cli.FAILED
     assert shell.out == "2 claims in order, broken:\n"
     assert shell.err.startswith("claims/demo/broken.yaml:5:1: ")
@@ -186,98 +149,6 @@ def test_nothing_selected(shell: Shell) -> None:
         assert "no claim was selected" in shell.err
 
 
-def test_from_the_first_run_to_a_flip(shell: Shell) -> None:
-    """run, record, run, diff, edit the reason, record again, flip by hand, diff."""
-    shell.write(blocks=roots.BLOCKS, formula=roots.FORMULA)
-    assert shell("run") == cli.NOT_AS_RECORDED
-    assert "there is no baseline at tier smoke yet" in shell.out
-    assert "3 reproduced, 2 contradicted; 5 not as recorded" in shell.out
-    assert shell("baseline", "diff") == cli.NOT_AS_RECORDED
-
-    assert shell("baseline", "record", "--why", "first run", "--by", "A. Nobody") == 0
-    assert shell.out.splitlines()[1] == "baselines/smoke/demo/formula.yaml: exact reproduced"
-    stored = baselines.load(shell.baseline("blocks"))
-    assert (stored.recorded.by, stored.recorded.why) == ("A. Nobody", "first run")
-    assert stored.effects["params[relu]"].verdict is Outcome.contradicted
-    assert stored.environment["threads"] == 1
-
-    assert shell("run") == 0
-    assert "3 reproduced, 2 contradicted; all as recorded; nothing had to be run" in shell.out
-    assert "✗" not in shell.out
-    assert shell("baseline", "diff") == 0
-    assert shell.out == "all 5 items are as recorded\n"
-
-    path = shell.baseline("blocks")
-    own = "reason: activations have no parameters\n"
-    path.write_text(re.sub(r"reason: .*\n", own, path.read_text(), count=1))
-    assert shell("baseline", "record", "demo/blocks", "--why", "second run", "--by", "Somebody") == 0
-    again = baselines.load(path)
-    assert again.effects["params[relu]"].reason == "activations have no parameters", "written by hand, kept"
-    assert again.effects["macs[relu]"].reason == stored.effects["macs[relu]"].reason
-    assert again.recorded.by == "Somebody"
-
-    text = path.read_text()
-    head, tail = text.split("params[conv]:")
-    path.write_text(
-        head
-        + "params[conv]:"
-        + tail.replace("verdict: reproduced", "verdict: contradicted\n    reason: no", 1)
-    )
-    assert shell("baseline", "diff") == cli.NOT_AS_RECORDED
-    assert shell.out.count("✗ FLIPPED") == 1
-    assert "the verdict was contradicted and is now reproduced" in shell.out
-    assert shell("run", "-k", "formula") == 0
-    assert shell("run") == cli.NOT_AS_RECORDED
-
-
-def test_stored_effects_without_an_item_are_named(shell: Shell) -> None:
-    shell.write(formula=roots.FORMULA)
-    assert shell("baseline", "record", "--why", "so", "--by", "A. Nobody") == 0
-    path = shell.baseline("formula")
-    head, tail = path.read_text().split("effects:\n")
-    path.write_text(f"{head}effects:\n{tail}{tail.replace('exact:', 'ghost:', 1)}")
-    assert shell("baseline", "diff") == 0
-    assert shell.err.startswith(
-        "baselines/smoke/demo/formula.yaml: 'ghost' is no item of demo/formula at tier smoke"
-    )
-    assert shell("run", "--seeds", "3") == 0, "an exact claim has no looks to override"
-    assert "1 of 1 claims hold with all their effects\n1 reproduced; all as recorded" in shell.out
-
-
-def test_a_root_that_is_the_working_folder_has_its_baselines_beside_it(shell: Shell) -> None:
-    shell.write(formula=roots.FORMULA)
-    shell.monkeypatch.chdir(shell.path / "claims")
-    assert shell("baseline", "record", "--claims", ".", "--why", "so") == 0
-    assert shell.baseline("formula").is_file()
-    assert shell("run", "--claims", ".") == 0
-
-
-def test_failed_trials_are_told_apart_from_changed_results(shell: Shell) -> None:
-    shell.write(missing=roots.TRAINED.replace("name: digits", "name: cifar10"), formula=roots.FORMULA)
-    assert shell("run") == cli.FAILED
-    assert "the dataset 'cifar10' is not here" in shell.out
-    assert "1 reproduced, 1 failed; 2 not as recorded" in shell.out
-    assert shell("baseline", "record", "--why", "so") == cli.FAILED
-    assert "demo/missing::gain: nothing to record: the dataset 'cifar10' is not here" in shell.err
-    assert shell.baseline("formula").is_file(), "claims before it are recorded"
-    assert shell("baseline", "diff") == cli.FAILED
-
-
-def test_invalid_verdicts_cannot_be_recorded(shell: Shell) -> None:
-    shell.write(trained=roots.TRAINED.replace("{looks: [2, 4]}", "{looks: [2, 4], floor: {top1: 99.9}}"))
-    assert shell("baseline", "record", "--why", "so") == cli.FAILED
-    assert shell.err.startswith("edgebench: demo/trained::gain: an invalid verdict cannot be recorded")
-    assert shell("run") == cli.NOT_AS_RECORDED
-    assert "invalid · proxy" in shell.out
-
-
-def test_other_seeds_are_not_compared(shell: Shell) -> None:
-    shell.write(trained=roots.TRAINED)
-    assert shell("run", "--seeds", "2") == 0
-    assert "– not compared" in shell.out
-    assert "1 reproduced; baselines not compared" in shell.out
-
-
 def test_an_unusable_store(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA)
     (shell.path / "file").write_text("in the way")
@@ -285,13 +156,6 @@ def test_an_unusable_store(shell: Shell) -> None:
         assert shell(*command, "--store", "file/store.sqlite") == cli.FAILED
         assert shell.err.startswith("edgebench: store file/store.sqlite: cannot be opened")
         assert shell.err.count("\n") == 1
-
-
-def test_baselines_that_cannot_be_written(shell: Shell) -> None:
-    shell.write(formula=roots.FORMULA)
-    (shell.path / "baselines").write_text("in the way")
-    assert shell("baseline", "record", "--why", "so") == cli.FAILED
-    assert shell.err.startswith("edgebench: baselines/smoke/demo/formula.yaml: cannot be written")
 
 
 def test_the_store_may_be_named_by_the_environment(shell: Shell) -> None:
