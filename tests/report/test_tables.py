@@ -99,10 +99,11 @@ def test_the_tally_is_honest(tmp_path: Path) -> None:
     assert tally(results[:1]) == "1 reproduced; 1 not as recorded; nothing had to be run"
 
 
-def test_without_comparing_every_verdict_is_green_but_a_failure_is_not(tmp_path: Path) -> None:
+def test_without_comparing_valid_verdicts_are_green_and_others_are_not(tmp_path: Path) -> None:
     effect = roots.load(tmp_path / "claims", roots.TRAINED, "trained").cases[0].effects["gain"]
     assert result(tmp_path, judge_exact(0.0, effect.expect), comparing=False).green
     assert not result(tmp_path, None, "trial x: crashed", comparing=False).green
+    assert not result(tmp_path, invalid_verdict("the floor was missed"), comparing=False).green
 
 
 def test_a_baseline_of_another_claim_is_refused(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def test_seeds_replace_the_looks_of_what_varies(tmp_path: Path) -> None:
         exact = options.tier_of(formula, formula.cases[0])
         assert exact is not None
         assert exact.looks == (1,)
-        assert options.comparing is comparing
+        assert options.compares(trained) is comparing
+        assert options.compares(formula), "an exact claim has no looks to override"
     assert Options("paper").tier_of(trained, trained.cases[0]) is None
 
 
