@@ -78,13 +78,13 @@ def test_a_root_that_is_the_working_folder_has_its_baselines_beside_it(shell: Sh
 
 
 def test_failed_trials_are_told_apart_from_changed_results(shell: Shell) -> None:
-    shell.write(missing=roots.TRAINED.replace("name: digits", "name: cifar10"), formula=roots.FORMULA)
+    shell.write(absent=roots.TRAINED.replace("name: digits", "name: cifar10"), formula=roots.FORMULA)
     assert shell("run") == cli.FAILED
     assert "the dataset 'cifar10' is not here" in shell.out
     assert "1 reproduced, 1 failed; 2 not as recorded" in shell.out
     assert shell("baseline", "record", "--why", "so") == cli.FAILED
-    assert "demo/missing::gain: nothing to record: the dataset 'cifar10' is not here" in shell.err
-    assert shell.baseline("formula").is_file(), "claims before it are recorded"
+    assert "demo/absent::gain: nothing to record: the dataset 'cifar10' is not here" in shell.err
+    assert shell.baseline("formula").is_file(), "the others are recorded"
     assert shell("baseline", "diff") == cli.FAILED
 
 

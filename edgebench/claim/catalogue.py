@@ -56,7 +56,8 @@ def claim_files(paths: Iterable[Path]) -> Iterator[Path]:
 def load_catalogue(paths: Iterable[Path]) -> Catalogue:
     """Load every claim at or below the given paths; a broken file never hides the others.
 
-    A broken `paper.yaml` is listed once; the claims of its paper are checked, and listed when they are broken too.
+    A broken `paper.yaml` is listed once; the claims of its paper are checked, and listed when they are broken too. A
+    recipe that no claim uses is checked as well.
     """
     papers: dict[str, Paper] = {}
     claims: list[Claim] = []
@@ -78,6 +79,8 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
         else:
             if claim.paper in papers:
                 claims.append(claim)
+    for folder in {path.parent: None for path in (*broken, *(claim.path for claim in claims))}:
+        broken |= recipes[folder.parent].broken_unused(folder)
     return Catalogue(papers, tuple(claims), broken)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from edgebench.claim.models import recipe_model
 from edgebench.claim.nodes import Node, overlay, read_file
 from edgebench.claim.problems import ClaimFileError, Mark, Problem, display_path
-from edgebench.claim.settings import Kind
+from edgebench.claim.settings import SETTINGS, Kind
 from edgebench.claim.validation import validate
 from edgebench.errors import did_you_mean
 
@@ -45,6 +45,21 @@ class Recipes:
         Problems found are appended to `problems`; what could be merged is returned.
         """
         return self._merge(names, kind, paper, (), problems)
+
+    def broken_unused(self, paper: Path) -> dict[Path, ClaimFileError]:
+        """Recipes that a paper's claims could use, that none did so far, and that are valid for no kind of claim."""
+        used = {path for path, _, _ in self._resolved}
+        broken = {}
+        for path in sorted({*paper.glob("recipes/*.yaml"), *self.root.glob("recipes/*.yaml")} - used):
+            name = Node(path.stem, Mark(str(path), 1, 1))
+            by_kind: list[list[Problem]] = []
+            for kind in SETTINGS:
+                by_kind.append([])
+                self._load(name, kind, paper, (), by_kind[-1])
+            if all(by_kind):
+                # The kind that it fits best is most likely the one that is meant.
+                broken[path] = ClaimFileError(min(by_kind, key=len))
+        return broken
 
     def _merge(
         self, names: Node, kind: Kind, paper: Path, chain: tuple[Path, ...], problems: list[Problem]

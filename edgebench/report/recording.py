@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from edgebench.claim.claim import Claim, item_key
 from edgebench.claim.problems import display_path
-from edgebench.errors import BaselineError, SettingsError, TrialError
+from edgebench.errors import BaselineError, EdgebenchError, SettingsError, TrialError
 from edgebench.judge.baseline import Baseline, BaselineEffect, Recorded, derive, dump
 from edgebench.report.live import Settled, settle_claims
 from edgebench.report.result import Baselines
@@ -30,8 +30,8 @@ def record_baselines(
     A reason that somebody wrote for a verdict is kept while that verdict stays.
 
     Raises:
-        TrialError: when an effect could not be judged; the claims before it are written.
-        BaselineError: when a verdict is invalid, or a file cannot be written.
+        TrialError: when an effect could not be judged; all other claims are written first.
+        BaselineError: when a verdict is invalid (likewise), or a file cannot be written.
         SettingsError: without a reason.
     """
     if not why.strip():
@@ -42,10 +42,15 @@ def record_baselines(
     state = {key: value for key, value in environment.state().items() if key in kept}
     described: dict[str, JsonValue] = {**environment.identity(), **state}
     baselines = Baselines()
-    written = []
+    written: list[Path] = []
+    left_out: list[EdgebenchError] = []
     with closing(settle_claims(claims, options)) as settling:
         for claim, settled in settling:
-            effects = _effects(claim, settled, _before(baselines, claim, options.tier))
+            try:
+                effects = _effects(claim, settled, _before(baselines, claim, options.tier))
+            except (TrialError, BaselineError) as error:
+                left_out.append(error)
+                continue
             path = baselines.path(claim, options.tier)
             baseline = Baseline(
                 claim=claim.id, tier=options.tier, recorded=recorded, environment=described, effects=effects
@@ -59,6 +64,10 @@ def record_baselines(
             verdicts = ", ".join(f"{item} {effect.verdict}" for item, effect in effects.items())
             say(f"{display_path(path)}: {verdicts}")
             written.append(path)
+    if len(left_out) > 1:
+        raise TrialError(f"{len(left_out)} claims were left out:\n" + "\n".join(map(str, left_out)))
+    if left_out:
+        raise left_out[0]
     return written
 
 

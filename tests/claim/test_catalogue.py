@@ -142,3 +142,15 @@ def test_five_hundred_claims_are_loaded_quickly(root: Root) -> None:
     seconds = time.process_time() - started
     assert len(catalogue.claims) == 500
     assert seconds < 3, f"{seconds:.2f} s"  # about 0.7 s on one core of a laptop; the rest is for a slow one
+
+
+class TestUnusedRecipes:
+    def test_are_checked_too(self, root: Root) -> None:
+        root.write("paper/c.yaml", TRAIN)
+        root.recipe("fine", "input: [1, 3, 8, 8]\n")
+        assert load(root).broken == {}
+        loose = root.recipe("loose", "optimizer: {name: sgd}\n")
+        catalogue = load(root)
+        assert len(catalogue.claims) == 1
+        assert list(catalogue.broken) == [loose]
+        assert "did you mean 'optimiser'?" in str(catalogue.broken[loose])
