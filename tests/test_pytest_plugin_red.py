@@ -103,6 +103,26 @@ def test_drift_beyond_the_tolerance_is_red(root: Root) -> None:
     result.stdout.fnmatch_lines(["*tolerance of 0*"])
 
 
+def test_another_machine_may_decide_what_was_open_but_not_the_opposite(root: Root) -> None:
+    root.write(trained=roots.TRAINED)
+    root.record()
+    path = root.baseline("trained")
+    text = path.read_text(encoding="utf-8")
+    assert text.count("verdict: reproduced") == 1
+    undecided = text.replace("verdict: reproduced", "verdict: inconclusive\n    reason: noise")
+    path.write_text(undecided, encoding="utf-8")
+    root.run().assert_outcomes(failed=1)
+    elsewhere = re.sub(r"processor: .*", "processor: another one", undecided)
+    path.write_text(elsewhere, encoding="utf-8")
+    result = root.run("-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*gain REPRODUCED*", "demo/trained*reproduced · proxy*≈ other machine*"])
+    path.write_text(elsewhere.replace("inconclusive", "contradicted"), encoding="utf-8")
+    result = root.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["FLIPPED: demo/trained::gain*"])
+
+
 def test_an_unreadable_baseline_is_red_and_says_where(root: Root) -> None:
     root.write(formula=roots.FORMULA)
     root.record()

@@ -120,12 +120,14 @@ class Comparison:
         matches: neither flipped nor drifted; the item is green.
         flipped: the outcome is another one (a change of subtype alone is explained, not a flip).
         drifted: the value lies further from the stored one than the tolerance.
+        compatible: another outcome, yet no flip: one of the two is inconclusive, and the machine is another one.
         explanation: plain sentences, empty only when there is nothing to remark.
     """
 
     matches: bool
     flipped: bool
     drifted: bool
+    compatible: bool
     explanation: tuple[str, ...]
 
 
@@ -165,30 +167,50 @@ def _rounded(value: float, tolerance: float, digits: int = 6) -> float:
     return short if abs(short - value) <= 1e-4 * tolerance else value
 
 
-def compare(verdict: Verdict, baseline: BaselineEffect) -> Comparison:
-    """Hold a verdict against the expected one: the outcome must be equal, the value within the tolerance."""
-    flipped = verdict.outcome is not baseline.verdict
+def compare(verdict: Verdict, baseline: BaselineEffect, *, same_machine: bool = True) -> Comparison:
+    """Hold a verdict against the expected one: the outcome must be equal, the value within the tolerance.
+
+    On another machine (processor, torch, …) rounding differs, training amplifies it, and a trained value is a new
+    sample. An effect near its limit is then decided on one machine and not on the other, with nothing wrong on either:
+    between `inconclusive` and a decision, a value within the tolerance of a new sample is compatible. A decision that
+    is turned into its opposite is a flip everywhere.
+    """
+    changed = verdict.outcome is not baseline.verdict
     said: list[str] = []
-    if flipped:
-        said.append(f"the verdict was {baseline.verdict} and is now {verdict.outcome}: {verdict.reason}")
-    elif verdict.subtype is not baseline.subtype:
+    if not changed and verdict.subtype is not baseline.subtype:
         said.append(
             f"the verdict is {verdict.outcome} as before, now {verdict.subtype}, then {baseline.subtype}"
         )
-    if verdict.value is None:
-        return Comparison(not flipped, flipped, False, tuple(said))
-    distance = abs(verdict.value - baseline.value)
-    allowance = _FLOAT_ALLOWANCE * max(abs(verdict.value), abs(baseline.value))
-    drifted = not distance <= baseline.tolerance + allowance
-    if drifted:
-        limit = f"the tolerance is {baseline.tolerance:.6g}" if baseline.tolerance else "it should be exact"
-        said.append(
-            f"the value was {baseline.value:.10g} and is now {verdict.value:.10g}: "
-            f"a change of {verdict.value - baseline.value:+.6g} where {limit}"
+    drifted = False
+    if verdict.value is not None:
+        tolerance = baseline.tolerance * (
+            1.0 if same_machine else _sample_factor(verdict.n, len(baseline.seeds))
         )
-    if verdict.n != len(baseline.seeds):
-        said.append(f"the verdict rests on {verdict.n} seeds, the baseline on {len(baseline.seeds)}")
-    return Comparison(not flipped and not drifted, flipped, drifted, tuple(said))
+        distance = abs(verdict.value - baseline.value)
+        allowance = _FLOAT_ALLOWANCE * max(abs(verdict.value), abs(baseline.value))
+        drifted = not distance <= tolerance + allowance
+        if drifted:
+            limit = f"the tolerance is {tolerance:.6g}" if tolerance else "it should be exact"
+            said.append(
+                f"the value was {baseline.value:.10g} and is now {verdict.value:.10g}: "
+                f"a change of {verdict.value - baseline.value:+.6g} where {limit}"
+            )
+        if verdict.n != len(baseline.seeds):
+            said.append(f"the verdict rests on {verdict.n} seeds, the baseline on {len(baseline.seeds)}")
+    undecided = Outcome.inconclusive in (verdict.outcome, baseline.verdict)
+    invalid = verdict.outcome is Outcome.invalid
+    compatible = changed and undecided and not (same_machine or drifted or invalid)
+    if changed:
+        what = f"the verdict was {baseline.verdict} and is now {verdict.outcome}"
+        why = "recorded on another machine, the value within its tolerance" if compatible else verdict.reason
+        said.insert(0, f"{what}: {why}")
+    flipped = changed and not compatible
+    return Comparison(not flipped and not drifted, flipped, drifted, compatible, tuple(said))
+
+
+def _sample_factor(now: int, then: int) -> float:
+    """How much wider a prediction interval for the mean of `now` new values is than one for as many as `then`."""
+    return math.sqrt(max(1.0, (1 / then + 1 / now) / (2 / then)))
 
 
 def dump(baseline: Baseline) -> str:

@@ -12,6 +12,7 @@ from edgebench.claim.problems import display_path
 from edgebench.errors import BaselineError
 from edgebench.judge.baseline import Baseline, compare, load
 from edgebench.judge.verdict import Outcome
+from edgebench.run import environment
 from edgebench.run.session import Judged
 
 
@@ -24,7 +25,8 @@ class Result:
         location: file:line:column of the effect.
         verdict: the verdict's name, or `failed` when trials or the evaluation failed.
         label: the verdict as shown: with its subtype, and `proxy` where the run was shorter than the paper's.
-        baseline: `matches`, `flipped`, `drifted`, `none`, `not compared`, or `unreadable`.
+        baseline: `matches`, `compatible` (only on another machine), `flipped`, `drifted`, `none`, `not compared`, or
+            `unreadable`.
         green: whether the item passes.
         said: sentences that explain the verdict and the comparison.
         expected: the baseline's row for the table of a failure, None without one.
@@ -142,9 +144,10 @@ def assess(
         said.append(verdict.reason)
         try:
             baseline = baselines.get(claim, tier.name)
+            same_machine = baseline is None or environment.is_this_machine(baseline.environment)
             stored = baseline.effects.get(item) if baseline else None
         except BaselineError as error:
-            state, stored = "unreadable", None
+            state, stored, same_machine = "unreadable", None, True
             said.append(str(error))
         else:
             if stored is None:
@@ -155,9 +158,10 @@ def assess(
                     f"there is no baseline at tier {tier.name} yet; review the verdict and record it: {command}"
                 )
         if stored is not None:
-            comparison = compare(verdict, stored)
+            comparison = compare(verdict, stored, same_machine=same_machine)
             green = comparison.matches
-            state = "flipped" if comparison.flipped else "drifted" if comparison.drifted else "matches"
+            flags = ("flipped", "drifted", "compatible")
+            state = next((flag for flag in flags if getattr(comparison, flag)), "matches")
             said.extend(comparison.explanation)
             if green and stored.reason and stored.reason != verdict.reason:
                 said.append(f"baseline: {stored.reason}")

@@ -11,6 +11,7 @@ from edgebench.report.result import Result
 
 _STATE = {
     "matches": "✓ as recorded",
+    "compatible": "≈ other machine",
     "flipped": "✗ FLIPPED",
     "drifted": "✗ DRIFTED",
     "none": "✗ no baseline",

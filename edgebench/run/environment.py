@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -56,6 +57,11 @@ def identity() -> dict[str, str | int]:
 def identity_key() -> str:
     """A short digest of `identity()`."""
     return hashlib.sha256(json.dumps(identity(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def is_this_machine(environment: Mapping[str, object]) -> bool:
+    """Whether a stored environment has this machine's identity: results must then be equal, not only similar."""
+    return all(environment.get(key) == value for key, value in identity().items())
 
 
 def state() -> dict[str, str | int | float]:

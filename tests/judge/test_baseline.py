@@ -147,3 +147,38 @@ def test_a_tolerance_may_be_tightened_but_not_widened(changes: dict[str, object]
     BaselineEffect.model_validate({**plain, **spread})
     with pytest.raises(ValidationError, match=message):
         BaselineEffect.model_validate({**plain, **changes})
+
+
+class TestAnotherMachine:
+    """A trained value is a new sample there: an undecided effect may be decided, a decision may not be reversed."""
+
+    effect = derive(verdict_of(VALUES))
+
+    def test_an_undecided_effect_may_be_decided(self) -> None:
+        assert self.effect.verdict is Outcome.reproduced
+        undecided = self.effect.model_copy(update={"verdict": Outcome.inconclusive, "reason": "noise"})
+        assert compare(verdict_of(VALUES), undecided).flipped, "never on the same machine"
+        elsewhere = compare(verdict_of(VALUES), undecided, same_machine=False)
+        assert (elsewhere.matches, elsewhere.compatible, elsewhere.flipped) == (True, True, False)
+        assert "recorded on another machine" in elsewhere.explanation[0]
+
+    def test_a_reversed_decision_is_a_flip(self) -> None:
+        reversed_ = self.effect.model_copy(update={"verdict": Outcome.contradicted, "reason": "so"})
+        elsewhere = compare(verdict_of(VALUES), reversed_, same_machine=False)
+        assert (elsewhere.matches, elsewhere.flipped, elsewhere.compatible) == (False, True, False)
+
+    def test_drift_and_invalid_verdicts_are_red(self) -> None:
+        undecided = self.effect.model_copy(update={"verdict": Outcome.inconclusive, "reason": "noise"})
+        drifted = compare(verdict_of([value + 9 for value in VALUES]), undecided, same_machine=False)
+        assert (drifted.matches, drifted.drifted, drifted.flipped) == (False, True, True)
+        void = compare(invalid_verdict("below its floor"), undecided, same_machine=False)
+        assert (void.matches, void.flipped) == (False, True)
+
+    def test_fewer_seeds_may_lie_further_away(self) -> None:
+        many = derive(verdict_of(VALUES * 4))
+        moved = verdict_of([value + 1.2 * many.tolerance for value in VALUES])
+        assert moved.n < len(many.seeds)
+        assert compare(moved, many).drifted
+        assert not compare(moved, many, same_machine=False).drifted
+        far = verdict_of([value + 2 * many.tolerance for value in VALUES])
+        assert compare(far, many, same_machine=False).drifted
