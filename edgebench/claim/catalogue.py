@@ -79,7 +79,7 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
         else:
             if claim.paper in papers:
                 claims.append(claim)
-    for folder in {path.parent: None for path in (*broken, *(claim.path for claim in claims))}:
+    for folder in dict.fromkeys(path.parent for path in (*broken, *(claim.path for claim in claims))):
         broken |= recipes[folder.parent].broken_unused(folder)
     return Catalogue(papers, tuple(claims), broken)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from edgebench.errors import ExpressionError, did_you_mean
 
 
-class Diverged(tuple[float, ...]):
+class DivergedCurve(tuple[float, ...]):
     """The curve of an arm that diverged: worst values from there on, which no measure may take for smoothness."""
 
 
@@ -31,7 +31,7 @@ MAX_NODES = 200
 
 def _roughness(curve: Sequence[float]) -> float:
     """Mean absolute second difference of a curve; its unit is the curve's."""
-    if isinstance(curve, Diverged):
+    if isinstance(curve, DivergedCurve):
         return WORST_ROUGHNESS
     if len(curve) < 3:
         raise ExpressionError(f"roughness of a curve of {len(curve)} epochs", expected="at least 3 epochs")

@@ -23,13 +23,13 @@ def named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _sequence(value: Any) -> Any:
+def as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Shape = Annotated[tuple[Positive, ...], BeforeValidator(_sequence)]
+Shape = Annotated[tuple[Positive, ...], BeforeValidator(as_tuple)]
 
 
 class ModelSettings(Strict):

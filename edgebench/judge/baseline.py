@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from edgebench.claim.nodes import read_file
 from edgebench.claim.problems import ClaimFileError, Problem
-from edgebench.claim.settings import Strict
+from edgebench.claim.settings import Strict, as_tuple
 from edgebench.claim.validation import validate
 from edgebench.errors import BaselineError
 from edgebench.judge.statistics import prediction_half_width
@@ -40,10 +40,6 @@ def _outcome(value: Any) -> Any:
 
 def _subtype(value: Any) -> Any:
     return Subtype(value) if isinstance(value, str) and value in list(Subtype) else value
-
-
-def _sequence(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _date(value: Any) -> Any:
@@ -66,10 +62,10 @@ class BaselineEffect(Strict):
     subtype: Annotated[Subtype, BeforeValidator(_subtype)] | None = None
     reason: str = Field("", description="why this is the expected verdict; required unless reproduced")
     value: float = Field(description="mean over the seeds, or the exact value")
-    interval: Annotated[tuple[float, float], BeforeValidator(_sequence)] | None = Field(
+    interval: Annotated[tuple[float, float], BeforeValidator(as_tuple)] | None = Field(
         None, description="[low, high]; left out for exact quantities"
     )
-    seeds: Annotated[tuple[float, ...], BeforeValidator(_sequence), Field(min_length=1)] = Field(
+    seeds: Annotated[tuple[float, ...], BeforeValidator(as_tuple), Field(min_length=1)] = Field(
         description="the value of each seed"
     )
     tolerance: Annotated[float, Field(ge=0)] = Field(description="how far the value may move; 0 is exact")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edgebench.claim.claim import Claim, Effect, Tier
-from edgebench.claim.expression import Diverged, Value
+from edgebench.claim.expression import DivergedCurve, Value
 from edgebench.claim.metrics import worst
 from edgebench.claim.settings import Settings, TrainSettings
 from edgebench.errors import ExpressionError
@@ -37,7 +37,7 @@ def _read(measured: Measured, settings: Settings, arm: str, metric: str) -> Valu
         curve = measured.curves.get(name)
         if measured.diverged and isinstance(settings, TrainSettings) and (fill := worst(metric)) is not None:
             seen = curve or ()
-            return Diverged((*seen, *[fill] * (settings.epochs - len(seen))))
+            return DivergedCurve((*seen, *[fill] * (settings.epochs - len(seen))))
         if curve is not None:
             return curve
     else:
@@ -81,10 +81,10 @@ def below_floor(claim: Claim, tier: Tier, observed: Observations, n: int) -> str
     A reference that diverged at any seed misses every floor: its worst value would pass for a gain of the other arm.
     """
     settings = tier.arms[claim.reference]
+    lost = sum(observed[claim.reference, seed].diverged for seed in range(n)) if tier.floor else 0
+    if lost:
+        return f"the reference arm '{claim.reference}' diverged at {lost} of {n} seeds"
     for metric, floor in tier.floor.items():
-        lost = [seed for seed in range(n) if observed[claim.reference, seed].diverged]
-        if lost:
-            return f"the reference arm '{claim.reference}' diverged at {len(lost)} of {n} seeds"
         values = [
             _read(observed[claim.reference, seed], settings, claim.reference, metric) for seed in range(n)
         ]

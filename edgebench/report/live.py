@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from itertools import groupby
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -46,18 +47,16 @@ def settle_claims(claims: Sequence[Claim], options: Options) -> Generator[tuple[
 
         session = open_session(options, notify=notify)
         try:
-            keys = {
-                (claim.id, case.id): session.add(claim, case, tier)
+            # All are added before the first is settled, so that there is work for idle workers.
+            chosen = [
+                (claim, case, session.add(claim, case, tier))
                 for claim in claims
                 for case in claim.cases
                 if (tier := options.tier_of(claim, case))
-            }
-            for claim in claims:
+            ]
+            for claim, group in groupby(chosen, key=lambda each: each[0]):
                 bar.update(task, description=claim.id)
-                cases = [(case, keys.get((claim.id, case.id))) for case in claim.cases]
-                settled = [(case, session.settle(key)) for case, key in cases if key]
-                if settled:
-                    yield claim, settled
+                yield claim, [(case, session.settle(key)) for _, case, key in group]
         finally:
             session.close()
 

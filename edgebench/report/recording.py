@@ -38,9 +38,11 @@ def record_baselines(
         raise SettingsError("--why is empty", expected="why these results may be relied on")
     today = datetime.datetime.now(datetime.UTC).date()
     recorded = Recorded(by=(by or "").strip() or _author(), when=today, why=why)
-    kept = ("python", "edgebench", "torchvision")
-    state = {key: value for key, value in environment.state().items() if key in kept}
-    described: dict[str, JsonValue] = {**environment.identity(), **state}
+    state = environment.state()
+    described: dict[str, JsonValue] = {
+        **environment.identity(),
+        **{key: state[key] for key in ("python", "edgebench")},
+    }
     baselines = Baselines()
     written: list[Path] = []
     left_out: list[EdgebenchError] = []

@@ -11,7 +11,7 @@ from edgebench.claim.claim import Case, Claim, Tier, item_key
 from edgebench.claim.problems import display_path
 from edgebench.errors import BaselineError
 from edgebench.judge.baseline import Baseline, compare, load
-from edgebench.judge.verdict import Outcome
+from edgebench.judge.verdict import Outcome, Verdict
 from edgebench.run import environment
 from edgebench.run.session import Judged
 
@@ -34,7 +34,6 @@ class Result:
 
     claim: str
     item: str
-    paper: str
     statement: str
     where: str
     location: str
@@ -55,7 +54,6 @@ class Result:
     said: tuple[str, ...]
     expected: dict[str, Any] | None
     trained: int
-    cached: int
     note: str | None
 
     @property
@@ -125,51 +123,54 @@ def orphans(claims: Sequence[Claim], tier: str) -> list[str]:
     return found
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A verdict held against its baseline: the fields of `Result` that this decides."""
+
+    baseline: str
+    green: bool
+    said: tuple[str, ...] = ()
+    expected: dict[str, Any] | None = None
+
+
+def _hold(verdict: Verdict, claim: Claim, tier: str, item: str, baselines: Baselines) -> _Held:
+    try:
+        baseline = baselines.get(claim, tier)
+    except BaselineError as error:
+        return _Held("unreadable", False, (str(error),))
+    stored = baseline.effects.get(item) if baseline else None
+    if baseline is None or stored is None:
+        if verdict.outcome is Outcome.invalid:
+            return _Held("none", False)
+        command = f'edgebench baseline record {claim.id} --tier {tier} --why "…"'
+        missing = f"there is no baseline at tier {tier} yet; review the verdict and record it: {command}"
+        return _Held("none", False, (missing,))
+    same_machine = environment.is_this_machine(baseline.environment)
+    comparison = compare(verdict, stored, same_machine=same_machine)
+    said = comparison.explanation
+    if comparison.matches and stored.reason and stored.reason != verdict.reason:
+        said = (*said, f"baseline: {stored.reason}")
+    flags = ("flipped", "drifted", "compatible")
+    state = next((flag for flag in flags if getattr(comparison, flag)), "matches")
+    return _Held(state, comparison.matches, said, stored.model_dump(mode="json"))
+
+
 def assess(
     claim: Claim, case: Case, tier: Tier, judged: Judged, baselines: Baselines, *, comparing: bool = True
 ) -> Result:
     """Hold what became of an effect against its baseline; without `comparing` any valid verdict is green."""
     verdict, effect = judged.verdict, judged.effect
     item = item_key(effect.key, case.id)
-    said: list[str] = []
-    expected: dict[str, Any] | None = None
-    state, green = "not compared", not comparing
     if verdict is None:
-        said.append(judged.failure or "no verdict")
-        green = False
-    elif not comparing:
-        said.append(verdict.reason)
-        green = verdict.outcome is not Outcome.invalid
+        held = _Held("not compared", False)
+    elif comparing:
+        held = _hold(verdict, claim, tier.name, item, baselines)
     else:
-        said.append(verdict.reason)
-        try:
-            baseline = baselines.get(claim, tier.name)
-            same_machine = baseline is None or environment.is_this_machine(baseline.environment)
-            stored = baseline.effects.get(item) if baseline else None
-        except BaselineError as error:
-            state, stored, same_machine = "unreadable", None, True
-            said.append(str(error))
-        else:
-            if stored is None:
-                state = "none"
-            if stored is None and verdict.outcome is not Outcome.invalid:
-                command = f'edgebench baseline record {claim.id} --tier {tier.name} --why "…"'
-                said.append(
-                    f"there is no baseline at tier {tier.name} yet; review the verdict and record it: {command}"
-                )
-        if stored is not None:
-            comparison = compare(verdict, stored, same_machine=same_machine)
-            green = comparison.matches
-            flags = ("flipped", "drifted", "compatible")
-            state = next((flag for flag in flags if getattr(comparison, flag)), "matches")
-            said.extend(comparison.explanation)
-            if green and stored.reason and stored.reason != verdict.reason:
-                said.append(f"baseline: {stored.reason}")
-            expected = stored.model_dump(mode="json")
+        held = _Held("not compared", verdict.outcome is not Outcome.invalid)
+    reason = verdict.reason if verdict else judged.failure or "no verdict"
     return Result(
         claim=claim.id,
         item=item,
-        paper=claim.paper,
         statement=claim.statement,
         where=claim.where,
         location=str(effect.mark),
@@ -185,12 +186,11 @@ def assess(
         low=verdict.low if verdict else None,
         high=verdict.high if verdict else None,
         n=verdict.n if verdict else 0,
-        baseline=state,
-        green=green,
-        said=tuple(said),
-        expected=expected,
+        baseline=held.baseline,
+        green=held.green,
+        said=(reason, *held.said),
+        expected=held.expected,
         trained=judged.trained,
-        cached=judged.cached,
         note=effect.note or claim.note,
     )
 

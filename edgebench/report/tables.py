@@ -29,11 +29,13 @@ def number(value: float | None) -> str:
     return f"{value:.4g}" if abs(value) < 10000 else f"{value:,.1f}"
 
 
+def _interval(low: float | None, high: float | None) -> str:
+    return f"[{number(low)}, {number(high)}]"
+
+
 def _measured(result: Result) -> str:
-    text = number(result.value)
-    if result.low is not None:
-        text += f" [{number(result.low)}, {number(result.high)}]"
-    return text
+    interval = f" {_interval(result.low, result.high)}" if result.low is not None else ""
+    return number(result.value) + interval
 
 
 def _published(result: Result) -> str:
@@ -51,7 +53,7 @@ def summary(results: Sequence[Result]) -> str:
         shown = result.claim
         rows.append(
             [claim, result.item, _published(result), _measured(result), result.n or "–", result.label,
-             _STATE.get(result.baseline, result.baseline)]
+             _STATE[result.baseline]]
         )  # fmt: skip
     headers = ["claim", "effect", "published", "measured [interval]", "n", "verdict", "baseline"]
     return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
@@ -84,48 +86,23 @@ def failure(result: Result) -> str:
     what = result.label if result.verdict in ("failed", "invalid") else _STATE[result.baseline].lstrip("✗– ")
     lines = [
         f"{what}: {result.id} at tier {result.tier}",
-        f"{result.location}",
+        result.location,
         f"claim: {result.statement} ({result.where})",
         f"effect: {result.expression}  {result.expectation}"
         + (f"  margin {result.margin:g}" if result.margin else ""),
         "",
     ]
-    published = [
-        _published(result) if result.published is not None else "–",
-        "",
-        "",
-        "the paper's claim",
-        "",
-        "",
-    ]
-    rows: list[list[object]] = [["published", *published]]
-    if result.expected is not None:
-        stored = result.expected
-        interval = stored["interval"]
-        shown = f"[{number(interval[0])}, {number(interval[1])}]" if interval else "exact"
+    rows: list[list[object]] = [["published", _published(result), "", "", "the paper's claim", "", ""]]
+    if (stored := result.expected) is not None:
+        shown = _interval(*stored["interval"]) if stored["interval"] else "exact"
         label = stored["verdict"] + (f" ({stored['subtype']})" if stored["subtype"] else "")
-        rows.append(
-            [
-                "baseline",
-                number(stored["value"]),
-                shown,
-                len(stored["seeds"]),
-                label,
-                f"± {stored['tolerance']:.4g}",
-                "",
-            ]
-        )
+        tolerance = f"± {stored['tolerance']:.4g}"
+        rows.append(["baseline", number(stored["value"]), shown, len(stored["seeds"]), label, tolerance, ""])
     else:
-        rows.append(
-            ["baseline", "–", "", "", "none" if result.baseline == "none" else result.baseline, "", ""]
-        )
-    shown = (
-        f"[{number(result.low)}, {number(result.high)}]"
-        if result.low is not None
-        else "exact"
-        if result.n
-        else ""
-    )
+        rows.append(["baseline", "–", "", "", result.baseline, "", ""])
+    shown = "exact" if result.value is not None else ""
+    if result.low is not None:
+        shown = _interval(result.low, result.high)
     rows.append(
         ["measured", number(result.value), shown, result.n or "", result.label, "", _STATE[result.baseline]]
     )

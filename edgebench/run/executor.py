@@ -43,9 +43,12 @@ class _Running:
     process: ForkServerProcess
     connection: Connection
     started: float
-    deadline: float
     timeout: float
     oom_kills: int
+
+    @property
+    def deadline(self) -> float:
+        return self.started + self.timeout
 
 
 class LocalExecutor:
@@ -75,10 +78,8 @@ class LocalExecutor:
         process = context.Process(target=work, args=(theirs, trial, limit), daemon=True)
         process.start()
         theirs.close()
-        started = time.monotonic()
-        seconds = timeout or DEFAULT_TIMEOUT
         self._running[ours] = _Running(
-            trial, process, ours, started, started + seconds, seconds, _oom_kills()
+            trial, process, ours, time.monotonic(), timeout or DEFAULT_TIMEOUT, _oom_kills()
         )
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:

@@ -35,8 +35,10 @@ class Options:
     workers: int | None = None
 
     def check(self) -> Options:
-        """Raises:
-        SettingsError: an unknown tier, or numbers that make no sense.
+        """These options, if they make sense.
+
+        Raises:
+            SettingsError: an unknown tier, or numbers that make no sense.
         """
         if self.tier not in TIERS:
             hint = did_you_mean(self.tier, TIERS)

@@ -30,7 +30,6 @@ class Judged:
     """What became of an effect: a verdict, or why there is none.
 
     Attributes:
-        seconds: time that its trials took in this run, those from the store not counted.
         cached, trained: how many of its trials came from the store, and how many were run.
         diverged: how many of its trials diverged; they count with their worst values.
     """
@@ -38,7 +37,6 @@ class Judged:
     effect: Effect
     verdict: Verdict | None
     failure: str | None = None
-    seconds: float = 0.0
     cached: int = 0
     trained: int = 0
     diverged: int = 0
@@ -228,17 +226,16 @@ class Session:
 
     def _judge(self, state: _CaseState) -> None:
         claim, tier = state.claim, state.tier
-        following = [look for look in tier.looks if look > state.look]
+        observed: dict[tuple[str, int], Measured] = {}
+        for place, trial_hash in state.needed.items():
+            record = self._jobs[trial_hash].record
+            if record is not None and record.measured is not None:
+                observed[place] = record.measured
         for key, effect in list(state.pending.items()):
             jobs = self._jobs_of(state, effect)
             if (failure := _failure(jobs)) is not None:
                 self._settle_effect(state, key, Judged(effect, None, failure))
                 continue
-            observed: dict[tuple[str, int], Measured] = {}
-            for place, trial_hash in state.needed.items():
-                record = self._jobs[trial_hash].record
-                if record is not None and record.measured is not None:
-                    observed[place] = record.measured
             try:
                 verdict = judge_effect(effect, claim, tier, observed, state.look)
             except EdgebenchError as error:
@@ -250,14 +247,13 @@ class Session:
             judged = Judged(
                 effect,
                 verdict,
-                seconds=sum(record.seconds for job, record in records if not job.cached),
                 cached=sum(job.cached for job, _ in records),
                 trained=sum(not job.cached for job, _ in records),
                 diverged=sum(record.status is Status.diverged for _, record in records),
             )
             self._settle_effect(state, key, judged)
         if state.pending:
-            state.look = following[0]
+            state.look = next(look for look in tier.looks if look > state.look)
 
     def _jobs_of(self, state: _CaseState, effect: Effect) -> list[tuple[str, _Job]]:
         """The effect's trials, each with the arm that it is of."""
