@@ -26,7 +26,7 @@ from edgebench.claim.settings import (
 from edgebench.data.prepared import prepare
 from edgebench.errors import DataError
 from edgebench.run.environment import available_cores
-from edgebench.run.executor import LocalExecutor
+from edgebench.run.local import LocalExecutor
 from edgebench.run.trial import Trial
 
 IMAGES, EPOCHS, ROUNDS = 4096, 3, 3

@@ -133,7 +133,9 @@ class _Held:
     expected: dict[str, Any] | None = None
 
 
-def _hold(verdict: Verdict, claim: Claim, tier: str, item: str, baselines: Baselines) -> _Held:
+def _hold(
+    judged: Judged, verdict: Verdict, claim: Claim, tier: str, item: str, baselines: Baselines
+) -> _Held:
     try:
         baseline = baselines.get(claim, tier)
     except BaselineError as error:
@@ -145,7 +147,7 @@ def _hold(verdict: Verdict, claim: Claim, tier: str, item: str, baselines: Basel
         command = f'edgebench baseline record {claim.id} --tier {tier} --why "…"'
         missing = f"there is no baseline at tier {tier} yet; review the verdict and record it: {command}"
         return _Held("none", False, (missing,))
-    same_machine = environment.is_this_machine(baseline.environment)
+    same_machine = environment.matches(baseline.environment, judged.identity)
     comparison = compare(verdict, stored, same_machine=same_machine)
     said = comparison.explanation
     if comparison.matches and stored.reason and stored.reason != verdict.reason:
@@ -164,7 +166,7 @@ def assess(
     if verdict is None:
         held = _Held("not compared", False)
     elif comparing:
-        held = _hold(verdict, claim, tier.name, item, baselines)
+        held = _hold(judged, verdict, claim, tier.name, item, baselines)
     else:
         held = _Held("not compared", verdict.outcome is not Outcome.invalid)
     reason = verdict.reason if verdict else judged.failure or "no verdict"

@@ -53,15 +53,14 @@ def identity() -> dict[str, str | int]:
     }
 
 
-@cache
-def identity_key() -> str:
-    """A short digest of `identity()`."""
-    return hashlib.sha256(json.dumps(identity(), sort_keys=True).encode()).hexdigest()[:16]
+def identity_key(identity: Mapping[str, str | int]) -> str:
+    """A short digest of an identity, under which its records are stored."""
+    return hashlib.sha256(json.dumps(dict(identity), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def is_this_machine(environment: Mapping[str, object]) -> bool:
-    """Whether a stored environment has this machine's identity: results must then be equal, not only similar."""
-    return all(environment.get(key) == value for key, value in identity().items())
+def matches(environment: Mapping[str, object], identity: Mapping[str, str | int]) -> bool:
+    """Whether a stored environment has this identity: results must then be equal, not only similar."""
+    return all(environment.get(key) == value for key, value in identity.items())
 
 
 def state() -> dict[str, str | int | float]:

@@ -11,7 +11,7 @@ from edgebench.claim.claim import Case, Claim, Tier
 from edgebench.claim.models import TIERS
 from edgebench.errors import SettingsError, did_you_mean
 from edgebench.run import environment
-from edgebench.run.executor import LocalExecutor
+from edgebench.run.local import LocalExecutor
 from edgebench.run.session import Progress, Session
 from edgebench.run.store import Store
 

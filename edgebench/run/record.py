@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a trial ended. `ok` and `diverged` are outcomes; the others are failures and never serve as results."""
+    """How a trial ended. `ok` and `diverged` are outcomes; the others are failures and never serve as results.
+
+    `lost` alone is no fault of the trial's: the machine or the process under it was taken away.
+    """
 
     ok = "ok"
     diverged = "diverged"
@@ -15,6 +18,7 @@ class Status(StrEnum):
     crashed = "crashed"
     out_of_memory = "out_of_memory"
     timed_out = "timed_out"
+    lost = "lost"
 
     @property
     def is_outcome(self) -> bool:

@@ -8,7 +8,7 @@ that are still pending.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ from edgebench.errors import EdgebenchError, StoreError
 from edgebench.judge.effects import arms_to_run, judge_effect
 from edgebench.judge.verdict import Pending, Verdict
 from edgebench.run import environment
-from edgebench.run.executor import DEFAULT_TIMEOUT, LocalExecutor
+from edgebench.run.executor import DEFAULT_TIMEOUT, Executor
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.store import Held, Store
 from edgebench.run.trial import Trial, trials_of
@@ -32,6 +32,7 @@ class Judged:
     Attributes:
         cached, trained: how many of its trials came from the store, and how many were run.
         diverged: how many of its trials diverged; they count with their worst values.
+        identity: of the machines that its trials ran on.
     """
 
     effect: Effect
@@ -40,6 +41,7 @@ class Judged:
     cached: int = 0
     trained: int = 0
     diverged: int = 0
+    identity: Mapping[str, str | int] = field(default_factory=environment.identity)
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Session:
     def __init__(
         self,
         store: Store,
-        executor: LocalExecutor,
+        executor: Executor,
         *,
         prefetch: bool = True,
         notify: Callable[[Progress], None] | None = None,
@@ -102,7 +104,7 @@ class Session:
         self.prefetch = prefetch
         self.notify = notify
         self.started = time.time()
-        self.identity = environment.identity_key()
+        self.identity = environment.identity_key(executor.identity)
         self._cases: dict[Key, _CaseState] = {}
         self._jobs: dict[str, _Job] = {}
 
@@ -250,6 +252,7 @@ class Session:
                 cached=sum(job.cached for job, _ in records),
                 trained=sum(not job.cached for job, _ in records),
                 diverged=sum(record.status is Status.diverged for _, record in records),
+                identity=self.executor.identity,
             )
             self._settle_effect(state, key, judged)
         if state.pending:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edgebench.run.executor import LocalExecutor
+from edgebench.run import environment
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.trial import Trial
 
@@ -13,7 +13,7 @@ Script = Callable[[Trial], Measured | Status]
 
 
 @dataclass
-class Scripted(LocalExecutor):
+class Scripted:
     """Runs trials by calling `script`; a status stands for a failure.
 
     Attributes:
@@ -26,6 +26,7 @@ class Scripted(LocalExecutor):
     started: list[Trial] = field(default_factory=list)
     limits: list[tuple[float | None, float | None]] = field(default_factory=list)
     now: list[Trial] = field(default_factory=list)
+    identity: dict[str, str | int] = field(default_factory=environment.identity)
 
     @property
     def free(self) -> int:

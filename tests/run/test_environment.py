@@ -20,7 +20,7 @@ def test_identity_can_be_written_and_has_a_short_key() -> None:
     identity = environment.identity()
     assert json.loads(json.dumps(identity)) == identity
     assert identity["torch"] == metadata.version("torch")
-    assert len(environment.identity_key()) == 16
+    assert len(environment.identity_key(identity)) == 16
 
 
 def cpu(monkeypatch: pytest.MonkeyPatch, text: str) -> str:

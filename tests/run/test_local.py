@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from edgebench.run.executor import LocalExecutor
+from edgebench.run.local import LocalExecutor
 from edgebench.run.record import Record, Status
 from tests.run.misbehaving import Misbehaving
 
@@ -132,7 +132,7 @@ def test_nothing_to_wait_for(executor: LocalExecutor) -> None:
 DRIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from edgebench.run.executor import LocalExecutor
+from edgebench.run.local import LocalExecutor
 from tests.run.misbehaving import Misbehaving
 if __name__ == "__main__":
     executor = LocalExecutor(1)

@@ -1,0 +1,192 @@
+"""Runs trials on this machine: one single-threaded process a trial, forked from a server that has torch loaded."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from edgebench.run import environment
+from edgebench.run.executor import DEFAULT_MEMORY, DEFAULT_TIMEOUT
+from edgebench.run.record import Record, Status
+from edgebench.run.trial import Trial
+from edgebench.run.worker import work
+
+_LEAVING = 10.0  # seconds that a process may take to end after sending its record
+
+# One thread a process: two single-thread workers do 1.35-1.5 times the work of one two-thread worker on small
+# networks. glibc is told to keep freed blocks, because handing every activation map back to the system and faulting
+# it in again costs a training step about a tenth of its time.
+_WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20),
+}
+
+
+@dataclass
+class _Running:
+    trial: Trial
+    process: ForkServerProcess
+    connection: Connection
+    started: float
+    timeout: float
+    oom_kills: int
+
+    @property
+    def deadline(self) -> float:
+        return self.started + self.timeout
+
+
+class LocalExecutor:
+    """Runs up to `workers` trials at once, each in a process of its own.
+
+    Args:
+        workers: processes at a time.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.identity = environment.identity()
+        self._running: dict[Connection, _Running] = {}
+
+    @property
+    def free(self) -> int:
+        return self.workers - len(self._running)
+
+    @property
+    def running(self) -> list[Trial]:
+        return [each.trial for each in self._running.values()]
+
+    def submit(self, trial: Trial, timeout: float | None = None, memory: float | None = None) -> None:
+        """Start a trial; `timeout` in seconds, `memory` in GiB."""
+        context = _context()
+        ours, theirs = context.Pipe(duplex=False)
+        limit = int((memory or DEFAULT_MEMORY) * (1 << 30))
+        process = context.Process(target=work, args=(theirs, trial, limit), daemon=True)
+        process.start()
+        theirs.close()
+        self._running[ours] = _Running(
+            trial, process, ours, time.monotonic(), timeout or DEFAULT_TIMEOUT, _oom_kills()
+        )
+
+    def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
+        """Trials that ended, waiting up to `seconds` for the first."""
+        if not self._running:
+            return []
+        nearest = min(each.deadline for each in self._running.values()) - time.monotonic()
+        ready = wait(list(self._running), timeout=max(0.0, min(seconds, nearest)))
+        finished = [self._collect(self._running[each]) for each in ready if isinstance(each, Connection)]
+        now = time.monotonic()
+        late = [each for each in self._running.values() if now >= each.deadline]
+        return finished + [self._stop(each) for each in late]
+
+    def close(self) -> list[Trial]:
+        """Kill whatever still runs; returns the trials that were cut off."""
+        cut = list(self._running.values())
+        for each in cut:
+            each.process.kill()
+        for each in cut:
+            each.process.join()
+            each.connection.close()
+        self._running.clear()
+        return [each.trial for each in cut]
+
+    def _collect(self, done: _Running) -> tuple[Trial, Record]:
+        del self._running[done.connection]
+        try:
+            record: Record = done.connection.recv()
+        except (EOFError, OSError):
+            record = self._death(done)
+        else:
+            done.process.join(_LEAVING)
+            if done.process.is_alive():  # the result is here: nothing that is left to do is worth waiting for
+                done.process.kill()
+                done.process.join()
+        done.connection.close()
+        return done.trial, record
+
+    def _death(self, dead: _Running) -> Record:
+        dead.process.join()
+        code = dead.process.exitcode or 0
+        if code == -signal.SIGKILL and _oom_kills() > dead.oom_kills:
+            message = "killed by the kernel's out-of-memory killer; run fewer workers or a smaller batch"
+            return self._failed(dead, Status.out_of_memory, message)
+        if code < 0:
+            return self._failed(
+                dead, Status.crashed, f"the process was killed by {signal.Signals(-code).name}"
+            )
+        return self._failed(dead, Status.crashed, f"the process left with exit status {code} and no result")
+
+    def _stop(self, late: _Running) -> tuple[Trial, Record]:
+        del self._running[late.connection]
+        late.process.kill()
+        late.process.join()
+        late.connection.close()
+        message = f"stopped after its time limit of {late.timeout:g} s"
+        return late.trial, self._failed(late, Status.timed_out, message)
+
+    def _failed(self, ended: _Running, status: Status, message: str) -> Record:
+        described = {"identity": environment.identity(), "state": environment.state()}
+        return Record(ended.trial.hash, status, None, time.monotonic() - ended.started, message, described)
+
+
+def _oom_kills() -> int:
+    """How many processes the kernel has killed for lack of memory since it started; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def _context() -> multiprocessing.context.ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    # The driver's own main module is imported again by every child; preloaded, that costs nothing.
+    main = [name for name in ("pytest", "edgebench.cli") if name in sys.modules]
+    context.set_forkserver_preload(["edgebench.run.preload", *main])
+    # First, because starting the resource tracker unblocks the signals that are blocked below.
+    resource_tracker.ensure_running()
+    with _environment(), _no_interrupt():
+        forkserver.ensure_running()
+    return context
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Block Ctrl-C, for the fork server to inherit: it reaches the whole process group, but it is the driver's alone.
+
+    One that comes meanwhile reaches the driver afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """The fork server's environment, which its children inherit; the driver's own stays as it is."""
+    before = {name: os.environ.get(name) for name in _WORKER_ENVIRONMENT}
+    os.environ.update(_WORKER_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
