@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from edgebench import __version__, cli
+from edgebench import __version__
+from edgebench.cli import options
 from tests import roots
 from tests.shell import Shell
 
@@ -20,7 +21,7 @@ TIER = "no tier is called 'smokey'; expected one of smoke, short, paper (did you
 def test_exit_statuses_are_told_apart() -> None:
     """typer's own errors of usage exit with 2, an interrupt with 130."""
     codes = [
-        0, cli.NOT_AS_RECORDED, cli.USAGE, cli.NOTHING_SELECTED, cli.FAILED, cli.INTERRUPTED
+        0, options.NOT_AS_RECORDED, options.USAGE, options.NOTHING_SELECTED, options.FAILED, options.INTERRUPTED
     ]  # fmt: skip
     assert codes == [0, 1, 2, 3, 4, 130]
 
@@ -44,7 +45,7 @@ def test_version_and_help(shell: Shell) -> None:
 
 @pytest.mark.parametrize("arguments", [["--no-such"], ["frobnicate"], ["run", "--seeds", "many"], ["show"]])
 def test_wrong_usage(shell: Shell, arguments: list[str]) -> None:
-    assert shell(*arguments) == cli.USAGE
+    assert shell(*arguments) == options.USAGE
     assert shell.err
 
 
@@ -60,7 +61,7 @@ def test_wrong_usage(shell: Shell, arguments: list[str]) -> None:
 )  # fmt: skip
 def test_wrong_values_are_one_line(shell: Shell, arguments: list[str], message: str) -> None:
     shell.write(formula=roots.FORMULA)
-    assert shell(*arguments) == cli.USAGE
+    assert shell(*arguments) == options.USAGE
     assert shell.err.startswith(f"edgebench: {message}")
     assert shell.err.count("\n") == 1
     assert not (shell.path / ".edgebench").exists()
@@ -100,7 +101,7 @@ def test_show(shell: Shell) -> None:
         assert part in shell.out
     assert shell("show", "demo/blocks") == 0
     assert "case conv" in shell.out
-    assert shell("show", "demo/traned") == cli.FAILED
+    assert shell("show", "demo/traned") == options.FAILED
     assert shell.err.startswith("edgebench: no claim is called 'demo/traned'")
     assert "did you mean 'demo/trained'?" in shell.err
 
@@ -110,16 +111,16 @@ def test_validate(shell: Shell) -> None:
     assert shell("validate") == 0
     assert shell.out == "1 claim in order\n"
     shell.write(broken=roots.BROKEN, trained=roots.TRAINED)
-    assert shell("validate") == cli.FAILED
+    assert shell("validate") == options.FAILED
     assert shell.out == "2 claims in order, broken:\n"
     assert shell.err.startswith("claims/demo/broken.yaml:5:1: ")
     assert shell("validate", "claims/demo/trained.yaml") == 0
-    assert shell("validate", "claims/nowhere") == cli.FAILED
+    assert shell("validate", "claims/nowhere") == options.FAILED
     assert shell.err.startswith("edgebench: claims/nowhere: no such file or folder")
     for command in (["list"], ["run", "-k", "formula"], ["baseline", "diff", "-k", "formula"]):
-        assert shell(*command) == cli.FAILED, "a broken file is never passed over"
+        assert shell(*command) == options.FAILED, "a broken file is never passed over"
         assert "claims/demo/broken.yaml:5:1" in shell.err
-    assert shell("show", "demo/broken") == cli.FAILED
+    assert shell("show", "demo/broken") == options.FAILED
     assert "claims/demo/broken.yaml:5:1" in shell.err
 
 
@@ -131,21 +132,21 @@ def test_without_claims(shell: Shell) -> None:
         ["baseline", "diff"],
         ["baseline", "record", "--why", "so"],
     ):
-        assert shell(*command) == cli.FAILED
+        assert shell(*command) == options.FAILED
         assert shell.err.startswith("edgebench: claims: no such file or folder")
 
 
 def test_nothing_selected(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA)
     (shell.path / "claims" / "empty").mkdir()
-    assert shell("validate", "claims/empty") == cli.NOTHING_SELECTED
+    assert shell("validate", "claims/empty") == options.NOTHING_SELECTED
     for command in (
         ["run", "-k", "elsewhere"],
         ["run", "--tier", "paper"],
         ["baseline", "diff", "--tier", "paper"],
         ["baseline", "record", "--why", "so", "--tier", "short"],
     ):
-        assert shell(*command) == cli.NOTHING_SELECTED
+        assert shell(*command) == options.NOTHING_SELECTED
         assert "no claim was selected" in shell.err
 
 
@@ -153,7 +154,7 @@ def test_an_unusable_store(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA)
     (shell.path / "file").write_text("in the way")
     for command in (["run"], ["baseline", "diff"], ["baseline", "record", "--why", "so"]):
-        assert shell(*command, "--store", "file/store.sqlite") == cli.FAILED
+        assert shell(*command, "--store", "file/store.sqlite") == options.FAILED
         assert shell.err.startswith("edgebench: store file/store.sqlite: cannot be opened")
         assert shell.err.count("\n") == 1
 
@@ -161,7 +162,7 @@ def test_an_unusable_store(shell: Shell) -> None:
 def test_the_store_may_be_named_by_the_environment(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA)
     shell.monkeypatch.setenv("EDGEBENCH_STORE", str(shell.path / "elsewhere.sqlite"))
-    assert shell("run") == cli.NOT_AS_RECORDED
+    assert shell("run") == options.NOT_AS_RECORDED
     db = sqlite3.connect(shell.path / "elsewhere.sqlite")
     assert db.execute("SELECT count(*) FROM record").fetchone() == (1,)
     db.close()
@@ -179,8 +180,8 @@ def test_ctrl_c_is_one_sentence(shell: Shell) -> None:
 
     shell.write(formula=roots.FORMULA)
     shell.monkeypatch.setattr("edgebench.report.live.open_session", interrupted)
-    shell.monkeypatch.setattr(cli, "load_catalogue", interrupted)
-    assert shell("run") == cli.INTERRUPTED
+    shell.monkeypatch.setattr("edgebench.cli.running.load_catalogue", interrupted)
+    assert shell("run") == options.INTERRUPTED
     assert shell.err.split("\n")[-2:] == [
         "edgebench: interrupted; finished trials are kept, the same command goes on from there",
         "",
@@ -221,7 +222,7 @@ def test_as_a_module(shell: Shell) -> None:
         check=False,
         env=dict(os.environ),
     )
-    assert done.returncode == cli.FAILED
+    assert done.returncode == options.FAILED
     assert done.stderr == (
         "edgebench: claims: no such file or folder; expected a claim file <root>/<paper>/<claim>.yaml, "
         "or a folder of them\n"

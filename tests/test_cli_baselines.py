@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from edgebench import cli
+from edgebench.cli import options
 from edgebench.judge import baseline as baselines
 from edgebench.judge.verdict import Outcome
 from tests import roots
@@ -14,10 +14,10 @@ from tests.shell import Shell
 def test_from_the_first_run_to_a_flip(shell: Shell) -> None:
     """run, record, run, diff, edit the reason, record again, flip by hand, diff."""
     shell.write(blocks=roots.BLOCKS, formula=roots.FORMULA)
-    assert shell("run") == cli.NOT_AS_RECORDED
+    assert shell("run") == options.NOT_AS_RECORDED
     assert "there is no baseline at tier smoke yet" in shell.out
     assert "3 reproduced, 2 contradicted; 5 not as recorded" in shell.out
-    assert shell("baseline", "diff") == cli.NOT_AS_RECORDED
+    assert shell("baseline", "diff") == options.NOT_AS_RECORDED
 
     assert shell("baseline", "record", "--why", "first run", "--by", "A. Nobody") == 0
     assert shell.out.splitlines()[1] == "baselines/smoke/demo/formula.yaml: exact reproduced"
@@ -48,11 +48,11 @@ def test_from_the_first_run_to_a_flip(shell: Shell) -> None:
         + "params[conv]:"
         + tail.replace("verdict: reproduced", "verdict: contradicted\n    reason: no", 1)
     )
-    assert shell("baseline", "diff") == cli.NOT_AS_RECORDED
+    assert shell("baseline", "diff") == options.NOT_AS_RECORDED
     assert shell.out.count("✗ FLIPPED") == 1
     assert "the verdict was contradicted and is now reproduced" in shell.out
     assert shell("run", "-k", "formula") == 0
-    assert shell("run") == cli.NOT_AS_RECORDED
+    assert shell("run") == options.NOT_AS_RECORDED
 
 
 def test_stored_effects_without_an_item_are_named(shell: Shell) -> None:
@@ -79,20 +79,20 @@ def test_a_root_that_is_the_working_folder_has_its_baselines_beside_it(shell: Sh
 
 def test_failed_trials_are_told_apart_from_changed_results(shell: Shell) -> None:
     shell.write(absent=roots.TRAINED.replace("name: digits", "name: cifar10"), formula=roots.FORMULA)
-    assert shell("run") == cli.FAILED
+    assert shell("run") == options.FAILED
     assert "the dataset 'cifar10' is not here" in shell.out
     assert "1 reproduced, 1 failed; 2 not as recorded" in shell.out
-    assert shell("baseline", "record", "--why", "so") == cli.FAILED
+    assert shell("baseline", "record", "--why", "so") == options.FAILED
     assert "demo/absent::gain: nothing to record: the dataset 'cifar10' is not here" in shell.err
     assert shell.baseline("formula").is_file(), "the others are recorded"
-    assert shell("baseline", "diff") == cli.FAILED
+    assert shell("baseline", "diff") == options.FAILED
 
 
 def test_invalid_verdicts_cannot_be_recorded(shell: Shell) -> None:
     shell.write(trained=roots.TRAINED.replace("{looks: [2, 4]}", "{looks: [2, 4], floor: {top1: 99.9}}"))
-    assert shell("baseline", "record", "--why", "so") == cli.FAILED
+    assert shell("baseline", "record", "--why", "so") == options.FAILED
     assert shell.err.startswith("edgebench: demo/trained::gain: an invalid verdict cannot be recorded")
-    assert shell("run") == cli.NOT_AS_RECORDED
+    assert shell("run") == options.NOT_AS_RECORDED
     assert "invalid · proxy" in shell.out
 
 
@@ -106,5 +106,5 @@ def test_other_seeds_are_not_compared(shell: Shell) -> None:
 def test_baselines_that_cannot_be_written(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA)
     (shell.path / "baselines").write_text("in the way")
-    assert shell("baseline", "record", "--why", "so") == cli.FAILED
+    assert shell("baseline", "record", "--why", "so") == options.FAILED
     assert shell.err.startswith("edgebench: baselines/smoke/demo/formula.yaml: cannot be written")

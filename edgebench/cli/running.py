@@ -1,0 +1,33 @@
+"""`edgebench run`: the harness under a progress line."""
+
+from __future__ import annotations
+
+import typer
+
+from edgebench.claim.catalogue import load_catalogue
+from edgebench.cli.options import DEFAULT_ROOT, Keyword, Root, Seeds, StoreFile, Tier, Workers
+from edgebench.cli.selection import leave, select
+
+
+def run(
+    root: Root = DEFAULT_ROOT,
+    keyword: Keyword = None,
+    tier: Tier = "smoke",
+    seeds: Seeds = None,
+    store: StoreFile = None,
+    workers: Workers = None,
+) -> None:
+    """Run claims, judge them, hold them against their baselines. Example: edgebench run -k mobiletl"""
+    from edgebench.report.live import run_claims
+    from edgebench.report.tables import claims_holding, failure, summary, tally
+    from edgebench.run.harness import Options
+
+    catalogue = load_catalogue([root.absolute()])
+    options = Options(tier, seeds, store, workers).check()
+    results = run_claims(select(catalogue.claims, keyword), options)
+    for result in results:
+        if not result.green:
+            typer.echo(failure(result) + "\n")
+    if results:
+        typer.echo(f"{summary(results)}\n\n{claims_holding(results)}\n{tally(results)}")
+    leave(catalogue, results, tier)

@@ -1,0 +1,68 @@
+"""Which claims a command is about, and with which status it leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from edgebench.claim.catalogue import Catalogue
+from edgebench.claim.claim import Claim, item_key
+from edgebench.cli.options import FAILED, NOT_AS_RECORDED, NOTHING_SELECTED
+from edgebench.errors import ClaimError, did_you_mean
+
+if TYPE_CHECKING:
+    from edgebench.report.result import Result
+
+
+def select(claims: tuple[Claim, ...], keywords: list[str] | None) -> list[Claim]:
+    """Claims of which the id, an item, a tag or the kind contains one of the words."""
+    if not keywords:
+        return list(claims)
+
+    def matches(claim: Claim) -> bool:
+        items = (item_key(key, case.id) for case in claim.cases for key in case.effects)
+        names = " ".join([claim.id, claim.kind, *claim.tags, *items])
+        return any(word.lower() in names.lower() for word in keywords)
+
+    return [claim for claim in claims if matches(claim)]
+
+
+def one(catalogue: Catalogue, claim_id: str) -> Claim:
+    by_id = {claim.id: claim for claim in catalogue.claims}
+    if claim_id in by_id:
+        return by_id[claim_id]
+    paper, _, name = claim_id.partition("/")
+    for path, error in catalogue.broken.items():
+        # A broken paper takes its claims with it.
+        if path.parent.name == paper and path.stem in (name, "paper"):
+            raise error
+    raise ClaimError(
+        f"no claim is called '{claim_id}'",
+        expected="<paper>/<claim>, as `edgebench list` prints them",
+        hint=did_you_mean(claim_id, by_id),
+    )
+
+
+def complain(catalogue: Catalogue) -> None:
+    """Print what is wrong with broken files, all of it, and leave with the status of a failure."""
+    for error in catalogue.broken.values():
+        typer.echo(str(error), err=True)
+    if catalogue.broken:
+        raise typer.Exit(FAILED)
+
+
+def leave(catalogue: Catalogue, results: list[Result], tier: str) -> None:
+    """Leave with the status that the results ask for."""
+    complain(catalogue)
+    if not results:
+        raise nothing(tier)
+    if any(result.verdict == "failed" for result in results):
+        raise typer.Exit(FAILED)
+    if not all(result.green for result in results):
+        raise typer.Exit(NOT_AS_RECORDED)
+
+
+def nothing(tier: str) -> typer.Exit:
+    typer.echo(f"edgebench: no claim was selected (tier {tier}); see `edgebench list`", err=True)
+    return typer.Exit(NOTHING_SELECTED)
