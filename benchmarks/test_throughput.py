@@ -87,7 +87,7 @@ def harness(folder: Path, stem: str) -> float:
     prepare(settings.data)
     executor = LocalExecutor(available_cores())
     for seed in range(executor.workers):
-        executor.submit(Trial("train", settings, seed, None))
+        executor.submit((Trial("train", settings, seed, None),))
     speed = 0.0
     while executor.running:
         for _, record in executor.wait(1.0):

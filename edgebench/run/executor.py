@@ -28,15 +28,21 @@ class Executor(Protocol):
         """`environment.identity()` of the machines that run the trials; one for all of them."""
 
     @property
+    def together(self) -> int:
+        """How many seeds of one arm may be trained by one program: 1, and more only on a GPU."""
+
+    @property
     def free(self) -> int:
-        """How many more trials can be started now."""
+        """How many more submissions can be started now."""
 
     @property
     def running(self) -> list[Trial]:
         """The trials that were started and have not ended."""
 
-    def submit(self, trial: Trial, timeout: float | None = None, memory: float | None = None) -> None:
-        """Start a trial; `timeout` in seconds, `memory` in GiB."""
+    def submit(
+        self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
+    ) -> None:
+        """Start a trial, or several seeds of one arm in one process; `timeout` in seconds a trial, `memory` in GiB."""
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
         """Trials that ended, waiting up to `seconds` for the first."""

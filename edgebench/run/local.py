@@ -38,7 +38,7 @@ _WORKER_ENVIRONMENT = {
 
 @dataclass
 class _Running:
-    trial: Trial
+    trials: tuple[Trial, ...]
     process: ForkServerProcess
     connection: Connection
     started: float
@@ -59,6 +59,7 @@ class LocalExecutor:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self.together = 1  # on a CPU, seeds in processes of their own are faster
         self.identity = environment.identity()
         self._running: dict[Connection, _Running] = {}
 
@@ -68,18 +69,25 @@ class LocalExecutor:
 
     @property
     def running(self) -> list[Trial]:
-        return [each.trial for each in self._running.values()]
+        return [trial for each in self._running.values() for trial in each.trials]
 
-    def submit(self, trial: Trial, timeout: float | None = None, memory: float | None = None) -> None:
-        """Start a trial; `timeout` in seconds, `memory` in GiB."""
+    def submit(
+        self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
+    ) -> None:
+        """Start a trial, or several seeds of one arm in one process; `timeout` in seconds a trial, `memory` in GiB."""
         context = _context()
         ours, theirs = context.Pipe(duplex=False)
         limit = int((memory or DEFAULT_MEMORY) * (1 << 30))
-        process = context.Process(target=work, args=(theirs, trial, limit), daemon=True)
+        process = context.Process(target=work, args=(theirs, trials, limit), daemon=True)
         process.start()
         theirs.close()
         self._running[ours] = _Running(
-            trial, process, ours, time.monotonic(), timeout or DEFAULT_TIMEOUT, _oom_kills()
+            trials,
+            process,
+            ours,
+            time.monotonic(),
+            (timeout or DEFAULT_TIMEOUT) * len(trials),
+            _oom_kills(),
         )
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
@@ -88,10 +96,11 @@ class LocalExecutor:
             return []
         nearest = min(each.deadline for each in self._running.values()) - time.monotonic()
         ready = wait(list(self._running), timeout=max(0.0, min(seconds, nearest)))
-        finished = [self._collect(self._running[each]) for each in ready if isinstance(each, Connection)]
+        ended = [self._collect(self._running[each]) for each in ready if isinstance(each, Connection)]
         now = time.monotonic()
         late = [each for each in self._running.values() if now >= each.deadline]
-        return finished + [self._stop(each) for each in late]
+        ended += [self._stop(each) for each in late]
+        return [pair for pairs in ended for pair in pairs]
 
     def close(self) -> list[Trial]:
         """Kill whatever still runs; returns the trials that were cut off."""
@@ -102,23 +111,23 @@ class LocalExecutor:
             each.process.join()
             each.connection.close()
         self._running.clear()
-        return [each.trial for each in cut]
+        return [trial for each in cut for trial in each.trials]
 
-    def _collect(self, done: _Running) -> tuple[Trial, Record]:
+    def _collect(self, done: _Running) -> list[tuple[Trial, Record]]:
         del self._running[done.connection]
         try:
-            record: Record = done.connection.recv()
+            records: list[Record] = done.connection.recv()
         except (EOFError, OSError):
-            record = self._death(done)
+            records = self._death(done)
         else:
             done.process.join(_LEAVING)
             if done.process.is_alive():  # the result is here: nothing that is left to do is worth waiting for
                 done.process.kill()
                 done.process.join()
         done.connection.close()
-        return done.trial, record
+        return list(zip(done.trials, records, strict=True))
 
-    def _death(self, dead: _Running) -> Record:
+    def _death(self, dead: _Running) -> list[Record]:
         dead.process.join()
         code = dead.process.exitcode or 0
         if code == -signal.SIGKILL and _oom_kills() > dead.oom_kills:
@@ -130,17 +139,18 @@ class LocalExecutor:
             )
         return self._failed(dead, Status.crashed, f"the process left with exit status {code} and no result")
 
-    def _stop(self, late: _Running) -> tuple[Trial, Record]:
+    def _stop(self, late: _Running) -> list[tuple[Trial, Record]]:
         del self._running[late.connection]
         late.process.kill()
         late.process.join()
         late.connection.close()
         message = f"stopped after its time limit of {late.timeout:g} s"
-        return late.trial, self._failed(late, Status.timed_out, message)
+        return list(zip(late.trials, self._failed(late, Status.timed_out, message), strict=True))
 
-    def _failed(self, ended: _Running, status: Status, message: str) -> Record:
+    def _failed(self, ended: _Running, status: Status, message: str) -> list[Record]:
         described = {"identity": environment.identity(), "state": environment.state()}
-        return Record(ended.trial.hash, status, None, time.monotonic() - ended.started, message, described)
+        seconds = (time.monotonic() - ended.started) / len(ended.trials)
+        return [Record(trial.hash, status, None, seconds, message, described) for trial in ended.trials]
 
 
 def _oom_kills() -> int:

@@ -32,6 +32,7 @@ class Judged:
     Attributes:
         cached, trained: how many of its trials came from the store, and how many were run.
         diverged: how many of its trials diverged; they count with their worst values.
+        seconds: how long its trials took, all of them together, whoever ran them.
         identity: of the machines that its trials ran on.
     """
 
@@ -41,6 +42,7 @@ class Judged:
     cached: int = 0
     trained: int = 0
     diverged: int = 0
+    seconds: float = 0.0
     identity: Mapping[str, str | int] = field(default_factory=environment.identity)
 
 
@@ -192,7 +194,7 @@ class Session:
             job.record = failed
         else:
             try:
-                self.executor.submit(job.trial, job.timeout, job.memory)
+                self.executor.submit((job.trial,), job.timeout, job.memory)
             except BaseException:
                 self.store.release(job.trial.hash, self.identity)
                 raise
@@ -252,6 +254,7 @@ class Session:
                 cached=sum(job.cached for job, _ in records),
                 trained=sum(not job.cached for job, _ in records),
                 diverged=sum(record.status is Status.diverged for _, record in records),
+                seconds=sum(record.seconds for _, record in records),
                 identity=self.executor.identity,
             )
             self._settle_effect(state, key, judged)

@@ -20,35 +20,42 @@ from edgebench.run.record import Measured, Record, Status
 from edgebench.run.trial import Trial
 
 
-def work(connection: Connection, trial: Trial, memory: int | None) -> None:
+def work(connection: Connection, trials: tuple[Trial, ...], memory: int | None) -> None:
     """Entry point of a trial's process; `memory` is its limit in bytes."""
     # Ctrl-C reaches the whole process group; the driver alone decides what becomes of a running trial.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_driver, daemon=True).start()
     if memory is not None:
         limit_memory(memory)
-    record = run_here(trial)
-    connection.send(record)
+    connection.send(run_here(trials))
     connection.close()
 
 
-def run_here(trial: Trial) -> Record:
-    """Run a trial in this process and return its record; exceptions become named statuses."""
+def run_here(trials: tuple[Trial, ...]) -> list[Record]:
+    """Run trials in this process and return a record for each; exceptions become named statuses of all of them."""
     started = time.perf_counter()
-    measured: Measured | None
+    found: list[Measured] | None = None
+    status, message = Status.error, ""
     try:
-        measured = measure(trial)
-        status, message = (Status.diverged if measured.diverged else Status.ok), ""
-        if broken := _not_finite(measured):
-            measured, status, message = None, Status.error, f"not a finite number: {', '.join(broken)}"
+        found = measure(trials)
     except EdgebenchError as error:
-        measured, status, message = None, Status.error, str(error)
+        message = str(error)
     except Exception as error:
-        measured, message = None, _short_traceback(error)
+        message = _short_traceback(error)
         status = Status.out_of_memory if _is_out_of_memory(error) else Status.error
-    seconds = time.perf_counter() - started
+    seconds = (time.perf_counter() - started) / len(trials)
     described = {"identity": environment.identity(), "state": environment.state()}
-    return Record(trial.hash, status, measured, seconds, message, described)
+    if found is None:
+        return [Record(trial.hash, status, None, seconds, message, described) for trial in trials]
+    return [_record(trial, each, seconds, described) for trial, each in zip(trials, found, strict=True)]
+
+
+def _record(trial: Trial, measured: Measured, seconds: float, described: dict[str, object]) -> Record:
+    if broken := _not_finite(measured):
+        message = f"not a finite number: {', '.join(broken)}"
+        return Record(trial.hash, Status.error, None, seconds, message, described)
+    status = Status.diverged if measured.diverged else Status.ok
+    return Record(trial.hash, status, measured, seconds, "", described)
 
 
 def _not_finite(measured: Measured) -> list[str]:
@@ -58,13 +65,17 @@ def _not_finite(measured: Measured) -> list[str]:
     return scalars + curves
 
 
-def measure(trial: Trial) -> Measured:
-    """Run what the trial's kind asks for, on one thread."""
+def measure(trials: tuple[Trial, ...]) -> list[Measured]:
+    """Run what the trials' kind asks for, on one thread; several trials are seeds of one arm."""
     import torch
 
+    torch.set_num_threads(1)
+    return [_measure(trial) for trial in trials]
+
+
+def _measure(trial: Trial) -> Measured:
     from edgebench.claim.settings import ProfileSettings, PropertySettings
 
-    torch.set_num_threads(1)
     settings = trial.settings
     if isinstance(settings, ProfileSettings):
         from edgebench.measure.profile_trial import run_profile

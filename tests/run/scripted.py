@@ -26,6 +26,7 @@ class Scripted:
     started: list[Trial] = field(default_factory=list)
     limits: list[tuple[float | None, float | None]] = field(default_factory=list)
     now: list[Trial] = field(default_factory=list)
+    together: int = 1
     identity: dict[str, str | int] = field(default_factory=environment.identity)
 
     @property
@@ -36,9 +37,11 @@ class Scripted:
     def running(self) -> list[Trial]:
         return list(self.now)
 
-    def submit(self, trial: Trial, timeout: float | None = None, memory: float | None = None) -> None:
-        self.now.append(trial)
-        self.started.append(trial)
+    def submit(
+        self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
+    ) -> None:
+        self.now += trials
+        self.started += trials
         self.limits.append((timeout, memory))
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:

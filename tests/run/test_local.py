@@ -47,7 +47,7 @@ def collected(executor: LocalExecutor) -> dict[str, Record]:
 
 def submit(executor: LocalExecutor, how: str, **limits: Any) -> None:
     trial: Any = Misbehaving(how)
-    executor.submit(trial, **limits)
+    executor.submit((trial,), **limits)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ from edgebench.run.local import LocalExecutor
 from tests.run.misbehaving import Misbehaving
 if __name__ == "__main__":
     executor = LocalExecutor(1)
-    executor.submit(Misbehaving("orphan"))
+    executor.submit((Misbehaving("orphan"),))
     executor.wait(600)
 """
 

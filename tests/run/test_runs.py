@@ -74,7 +74,7 @@ def test_the_same_trial_twice_gives_the_same_bits(tmp_path: Path) -> None:
     executor = LocalExecutor(2)
     records: list[Record] = []
     for _ in range(2):
-        executor.submit(trial)
+        executor.submit((trial,))
     while executor.running:
         records += [record for _, record in executor.wait(1.0)]
     one, other = records

@@ -23,13 +23,14 @@ TRIAL: Any = Misbehaving("well")
 
 
 def ran(monkeypatch: pytest.MonkeyPatch, outcome: Measured | Exception) -> Any:
-    def measure(trial: Any) -> Measured:
+    def measure(trials: Any) -> list[Measured]:
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome
+        return [outcome for _ in trials]
 
     monkeypatch.setattr(worker, "measure", measure)
-    return worker.run_here(TRIAL)
+    (record,) = worker.run_here((TRIAL,))
+    return record
 
 
 def test_a_result_comes_with_where_and_when_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +119,6 @@ def test_data_that_changed_after_planning_is_refused() -> None:
         optimiser=OptimiserSettings(name="sgd", lr=0.1),
         epochs=1,
     )
-    record = worker.run_here(Trial("train", settings, 0, "0" * 64))
+    (record,) = worker.run_here((Trial("train", settings, 0, "0" * 64),))
     assert record.status is Status.error
     assert "the content of 'digits' changed after the run was planned" in record.message
