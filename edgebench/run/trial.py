@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,12 +39,20 @@ class Trial:
             "hash": HASH_VERSION,
             "semantics": SEMANTICS,
             "kind": self.kind,
-            "settings": self.settings.model_dump(mode="json", exclude_none=True),
+            "settings": self._settings,
             "seed": self.seed,
             "data": self.data,
         }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return hashlib.sha256(_canonical(content).encode()).hexdigest()[:32]
+
+    @cached_property
+    def settings_json(self) -> str:
+        """The settings as canonical JSON: equal for the seeds of one arm, and for equal arms of different claims."""
+        return _canonical(self._settings)
+
+    @property
+    def _settings(self) -> dict[str, object]:
+        return self.settings.model_dump(mode="json", exclude_none=True)
 
     def describe(self) -> str:
         """A short name for progress displays and errors."""
@@ -51,6 +60,10 @@ class Trial:
         if isinstance(settings, TrainSettings):
             return f"{settings.model.name} on {settings.data.name}, seed {self.seed}"
         return f"{self.kind} {settings.name if hasattr(settings, 'name') else settings.model.name}"
+
+
+def _canonical(content: Mapping[str, object]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def seed_value(index: int, purpose: str = "") -> int:

@@ -1,4 +1,4 @@
-"""The store in one process: what is kept, what is served, and every way in which the file can be unusable."""
+"""The store in one process: what is kept, what is served, and what is left after a failure to write."""
 
 from __future__ import annotations
 
@@ -128,49 +128,6 @@ def test_a_lease_that_is_given_back_is_free(store: Store) -> None:
     assert leases(store) == 0
 
 
-def refused(path: Path) -> str:
-    with pytest.raises(StoreError) as caught:
-        Store(path)
-    message = str(caught.value)
-    assert str(path) in message
-    assert "\n" not in message
-    return message
-
-
-def test_a_path_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    assert "--store" in refused(tmp_path / "file" / "store.sqlite")
-
-
-def test_a_directory_in_its_place(tmp_path: Path) -> None:
-    assert "unable to open" in refused(tmp_path)
-
-
-def test_a_damaged_file(tmp_path: Path) -> None:
-    path = tmp_path / "store.sqlite"
-    path.write_bytes(b"\x00nonsense" * 1000)
-    assert "damaged" in refused(path)
-    assert path.read_bytes() == b"\x00nonsense" * 1000, "it may be somebody's work"
-
-
-def test_another_format_is_left_alone(store: Store) -> None:
-    store.finish(done(), HERE, "a trial")
-    store._db.execute("PRAGMA user_version = 99")
-    assert "format 99" in refused(store.path)
-
-
-@pytest.mark.parametrize("version", [0, 1])
-def test_somebody_elses_database_is_left_alone(tmp_path: Path, version: int) -> None:
-    path = tmp_path / "photos.sqlite"
-    with sqlite3.connect(path) as db:
-        db.execute("CREATE TABLE photo (name TEXT)")
-        db.execute(f"PRAGMA user_version = {version}")
-    db.close()
-    before = path.read_bytes()
-    assert "no store" in refused(path)
-    assert path.read_bytes() == before
-
-
 class Failing:
     """A connection on which writing fails."""
 
@@ -227,28 +184,19 @@ def test_a_full_disk_rolls_back_and_says_so(store: Store) -> None:
     assert store.get("small", HERE) == done("small")
 
 
-def test_a_new_store_that_another_process_is_setting_up_is_waited_for(store: Store) -> None:
-    """SQLite does not wait by itself when two want to change the journal at once."""
-    tried = []
-
-    class Busy(Failing):
-        def execute(self, statement: str, *arguments: Any) -> Any:
-            tried.append(statement)
-            if len(tried) < 3:
-                error = sqlite3.OperationalError("database is locked")
-                error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-                raise error
-            return self._db.execute(statement, *arguments)
-
-    whole: Any = store._db
-    store._db = Busy(whole, "")  # type: ignore[assignment]
-    store._use_write_ahead_log()
-    store._db = whole
-    assert tried == ["PRAGMA journal_mode = WAL"] * 3
-
-
 def test_a_damaged_record_is_named(store: Store) -> None:
     store.finish(done(), HERE, "a trial")
     store._db.execute("UPDATE record SET measured = '{'")
     with pytest.raises(StoreError, match="the record of trial t cannot be read"):
         store.get("t", HERE)
+
+
+def test_timings_are_those_of_trials_that_ended_well_here(store: Store) -> None:
+    store.finish(done("a"), HERE, "a trial", '{"epochs":3}')
+    store.finish(replace(done("b"), seconds=2.5), HERE, "a trial", '{"epochs":3}')
+    store.finish(done("c"), "another identity", "a trial", "{}")
+    store.finish(done("d", Status.timed_out), HERE, "a trial", "{}")
+    store.finish(done("e", Status.diverged), HERE, "a trial", "{}")
+    store.finish(done("f"), HERE, "a trial of which the settings were not kept")
+    assert sorted(store.timings(HERE)) == [('{"epochs":3}', 1.5), ('{"epochs":3}', 2.5)]
+    assert store.timings("nowhere") == []

@@ -38,6 +38,14 @@ def test_hashes_never_change_by_accident() -> None:
     )
 
 
+def test_settings_are_named_by_one_text_whatever_the_seed() -> None:
+    text = trained().settings_json
+    assert trained(seed=3, data="other").settings_json == text
+    assert trained({**SETTINGS, "epochs": 3}).settings_json != text
+    assert TrainSettings.model_validate_json(text) == trained().settings
+    assert "null" not in text, "what is not set is left out, so that a new key changes no old text"
+
+
 def test_seeds_never_change_by_accident() -> None:
     assert [seed_value(0, "split"), seed_value(0, "init"), seed_value(7, "init")] == [
         5716840101654205338,

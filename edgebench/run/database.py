@@ -1,0 +1,164 @@
+"""The store's file: opening it, its format, its transactions, and what is said when it cannot be used.
+
+What stands in it is the business of `edgebench.run.store` (records, leases) and `edgebench.run.history` (runs).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edgebench.errors import StoreError
+
+_BUSY_SECONDS = 60.0
+# The format of a file is the number of these steps that it has been through; a new file goes through all of them.
+# Stores are kept for years: a step that was released is never changed, a further one is added.
+_STEPS = (
+    """
+CREATE TABLE record (
+    trial TEXT NOT NULL, identity TEXT NOT NULL, status TEXT NOT NULL, seconds REAL NOT NULL,
+    measured TEXT NOT NULL, correct BLOB, description TEXT NOT NULL, environment TEXT NOT NULL,
+    created REAL NOT NULL, PRIMARY KEY (trial, identity)) WITHOUT ROWID;
+CREATE TABLE attempt (
+    trial TEXT NOT NULL, identity TEXT NOT NULL, status TEXT NOT NULL, seconds REAL NOT NULL, message TEXT NOT NULL,
+    description TEXT NOT NULL, environment TEXT NOT NULL, created REAL NOT NULL);
+CREATE INDEX attempt_trial ON attempt (trial, identity, created);
+CREATE TABLE lease (
+    trial TEXT NOT NULL, identity TEXT NOT NULL, owner TEXT NOT NULL, started REAL NOT NULL,
+    PRIMARY KEY (trial, identity)) WITHOUT ROWID
+""",
+    """
+ALTER TABLE record ADD COLUMN settings TEXT NOT NULL DEFAULT '';
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE, started REAL NOT NULL, ended REAL,
+    command TEXT NOT NULL, tier TEXT NOT NULL, executor TEXT NOT NULL, revision TEXT, dirty INTEGER,
+    version TEXT NOT NULL, identity TEXT NOT NULL, state TEXT NOT NULL);
+CREATE TABLE result (
+    run TEXT NOT NULL REFERENCES run (uid), claim TEXT NOT NULL, item TEXT NOT NULL, content TEXT NOT NULL,
+    created REAL NOT NULL);
+CREATE INDEX result_claim ON result (claim, run);
+CREATE INDEX result_run ON result (run)
+""",
+)
+FORMAT = len(_STEPS)
+_TABLES = ({"record", "attempt", "lease"}, {"run", "result"})  # that each step adds
+
+
+class Database:
+    """A connection to the store's file, which is made when it is missing and brought to the present format when old.
+
+    Raises:
+        StoreError: from every method, when the file cannot be opened, read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self.guard():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Autocommit: every transaction is explicit, so that none stays open between calls.
+            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def rows(self, query: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.guard():
+            return self._db.execute(query, parameters).fetchall()
+
+    @contextmanager
+    def transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """All of what is executed within, or nothing of it."""
+        with self.guard():
+            self._db.execute(f"BEGIN {kind}")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                # After a full disk SQLite has already rolled back; a second rollback would hide the first error.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Turns what SQLite and the file system say into a StoreError."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{error}", where=f"store {self.path}", hint=_hint(error)) from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreError(
+                f"cannot be opened: {reason}",
+                where=f"store {self.path}",
+                hint="choose another file with --store",
+            ) from None
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        with self.transaction("DEFERRED"):
+            version = self._format()
+        if version == FORMAT:
+            return
+        self._use_write_ahead_log()
+        with self.transaction():
+            # Asked again, now that nobody else can write: another process may have done it all meanwhile. A kill
+            # leaves the file as it was, because the format is part of the transaction.
+            for step in _STEPS[self._format() :]:
+                for statement in step.split(";"):
+                    self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _format(self) -> int:
+        """The format of the file, 0 when it is still empty."""
+        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in range(FORMAT + 1):
+            raise StoreError(
+                f"the store has format {version}",
+                expected=f"format {FORMAT}, or an older one",
+                where=f"store {self.path}",
+                hint="it was written by another version of EdgeBench; choose another file with --store",
+            )
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        expected: set[str] = set().union(*_TABLES[:version])
+        if (version == 0 and tables) or not tables >= expected:
+            raise StoreError(
+                "is a database, but no store",
+                where=f"store {self.path}",
+                hint="choose another file with --store",
+            )
+        return version
+
+    def _use_write_ahead_log(self) -> None:
+        """Retries by hand: SQLite's own waiting does not cover this change when several processes make it at once."""
+        until = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+
+def _hint(error: sqlite3.DatabaseError) -> str:
+    text = str(error)
+    if "full" in text or "I/O" in text:
+        return "free some disk space and run the same command again; finished trials are kept"
+    if "not a database" in text or "malformed" in text or "no such" in text:
+        return "the file is damaged or is no store; move it away or choose another file with --store"
+    if "locked" in text or "busy" in text:
+        return "another process holds the store; try again when it is done"
+    return "is the file writable? choose another with --store"
