@@ -16,13 +16,14 @@ from edgebench import __version__
 
 # x86 and Arm; an Arm chip has no model name, and is told by these alone.
 _CHIP = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
+_MISSING = "not installed"
 
 
 def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return _MISSING
 
 
 def _cpu_model() -> str:
@@ -74,6 +75,12 @@ def state() -> dict[str, str | int | float]:
         "edgebench": __version__,
         "numpy": _version("numpy"),
     }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that results come from, and of those that run them, where they are installed."""
+    found = {name: _version(name) for name in ("numpy", "torch", "torchvision", "timm", "ray")}
+    return {name: version for name, version in found.items() if version != _MISSING}
 
 
 def available_cores() -> int:
