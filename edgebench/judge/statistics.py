@@ -273,12 +273,12 @@ def _log_beta(a: float, b: float) -> float:
 
 def _cosine_bound(n: int, level: float) -> float:
     """|u| at which |t| reaches its critical value."""
-    t = _critical_t(n - 1, level)
+    t = critical_t(n - 1, level)
     return t / math.sqrt(n - 1 + t * t)
 
 
 @lru_cache(maxsize=4096)
-def _critical_t(freedom: int, level: float) -> float:
+def critical_t(freedom: int, level: float) -> float:
     """Two-sided critical value of Student's t."""
     from scipy.special import stdtrit  # not scipy.stats, whose import alone takes half a second
 
@@ -287,7 +287,7 @@ def _critical_t(freedom: int, level: float) -> float:
 
 def _half_width(spread: float, n: int, level: float) -> float:
     _check_level(level)
-    return _critical_t(n - 1, level) * spread / math.sqrt(n)
+    return critical_t(n - 1, level) * spread / math.sqrt(n)
 
 
 def _check_level(level: float) -> None:
