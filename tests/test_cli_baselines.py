@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from edgebench.cli import options
-from edgebench.judge import baseline as baselines
+from edgebench.judge import baseline_file as baselines
 from edgebench.judge.verdict import Outcome
 from tests import roots
 from tests.shell import Shell
@@ -108,3 +108,39 @@ def test_baselines_that_cannot_be_written(shell: Shell) -> None:
     (shell.path / "baselines").write_text("in the way")
     assert shell("baseline", "record", "--why", "so") == options.FAILED
     assert shell.err.startswith("edgebench: baselines/smoke/demo/formula.yaml: cannot be written")
+
+
+def test_slow_drift_through_accepted_steps_cannot_be_missed(shell: Shell) -> None:
+    """Each step is recorded by somebody; every table from then on says how far it went altogether."""
+
+    def step(more: int) -> None:
+        shell.write(
+            formula=roots.FORMULA.replace("rates.violations, expect: \"== 0\"", f"rates.violations + {more}, "
+                                          "expect: \"> -1\"")
+        )  # fmt: skip
+        assert shell("baseline", "record", "--why", f"step {more}") == 0
+
+    step(0)
+    effect = baselines.load(shell.baseline("formula")).effects["exact"]
+    assert effect.first is None
+    assert effect.trial_seconds is not None
+    path = shell.baseline("formula")
+    path.write_text(re.sub(r"when: .*", "when: 2020-02-20", path.read_text()))
+    step(1)
+    step(2)
+    sentence = "since the first accepted baseline (2020-02-20) the value went from 0 to 2, a change of +2"
+    assert f"  exact: {sentence} where it should be exact" in shell.out
+    stored = baselines.load(path).effects["exact"].first
+    assert stored is not None
+    assert (str(stored.when), stored.value) == ("2020-02-20", 0.0)
+
+    assert shell("run") == 0, "somebody accepted every step"
+    assert "✓ as recorded · moved since 2020-02-20" in shell.out
+    assert "all as recorded; 1 moved since the first accepted baseline" in shell.out
+    assert shell("baseline", "diff") == 0
+    assert f"all 1 items are as recorded\n\ndemo/formula::exact: {sentence}" in shell.out
+
+    assert shell("baseline", "record", "--why", "a new line", "--afresh") == 0
+    assert baselines.load(path).effects["exact"].first is None
+    assert shell("run") == 0
+    assert "moved since" not in shell.out

@@ -8,7 +8,7 @@ import typer
 
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.cli.options import DEFAULT_ROOT, Keyword, Root, StoreFile, Tier, Workers
-from edgebench.cli.selection import complain, leave, nothing, one, select
+from edgebench.cli.selection import complain, leave, nothing, one, select, warn
 
 
 def record(
@@ -19,6 +19,9 @@ def record(
     store: StoreFile = None,
     workers: Workers = None,
     by: Annotated[str | None, typer.Option(help="Who records it (default: git's user.name).")] = None,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Begin a new line: forget what was accepted first.")
+    ] = False,
 ) -> None:
     """Record results as baselines, to be reviewed. Example: edgebench baseline record --why "first run" """
     from edgebench.report.recording import record_baselines
@@ -26,9 +29,8 @@ def record(
 
     catalogue = load_catalogue([root.absolute()])
     chosen = [one(catalogue, each) for each in claims] if claims else list(catalogue.claims)
-    written = record_baselines(
-        chosen, Options(tier, None, store, workers).check(), why=why, by=by, say=typer.echo
-    )
+    options = Options(tier, None, store, workers).check()
+    written = record_baselines(chosen, options, why=why, by=by, say=typer.echo, afresh=afresh)
     if not claims:
         complain(catalogue)
     if not written:
@@ -45,11 +47,11 @@ def diff(
     """Show what is not as recorded, measured beside baseline. Example: edgebench baseline diff --tier short"""
     from edgebench.report.live import run_claims
     from edgebench.report.result import orphans
-    from edgebench.report.tables import failure
+    from edgebench.report.tables import failure, moved
     from edgebench.run.harness import Options
 
     catalogue = load_catalogue([root.absolute()])
-    results = run_claims(select(catalogue.claims, keyword), Options(tier, None, store, workers).check())
+    results = run_claims(select(catalogue.claims, keyword), Options(tier, None, store, workers).check(), warn)
     red = [result for result in results if not result.green]
     for left in orphans(select(catalogue.claims, keyword), tier):
         typer.echo(left, err=True)
@@ -57,4 +59,6 @@ def diff(
         typer.echo(
             "\n\n".join(failure(result) for result in red) or f"all {len(results)} items are as recorded"
         )
+    if slow := moved(results):
+        typer.echo(f"\n{slow}")
     leave(catalogue, results, tier)

@@ -1,27 +1,22 @@
 """The reviewed result that a claim is held against: derive one from a verdict, compare a verdict with one.
 
-A baseline file is YAML, one per claim and tier. A baseline whose verdict is contradicted or inconclusive is
-legal as long as it gives the reason: the item is green while the verdict stays the same. An invalid verdict
-has nothing to hold anyone to and cannot be recorded.
+A baseline whose verdict is contradicted or inconclusive is legal as long as it gives the reason: the item is
+green while the verdict stays the same. An invalid verdict has nothing to hold anyone to and cannot be recorded.
+
+A new baseline moves what the next value is held against, so that small steps, each within its tolerance or each
+accepted by somebody, may add up. Every baseline therefore keeps the first accepted one of its line in sight.
 """
 
 from __future__ import annotations
 
 import datetime
 import math
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
-from edgebench.claim.nodes import read_file
-from edgebench.claim.problems import ClaimFileError, Problem
 from edgebench.claim.settings import Strict, as_tuple
-from edgebench.claim.validation import validate
 from edgebench.errors import BaselineError
 from edgebench.judge.statistics import prediction_half_width
 from edgebench.judge.verdict import SUBTYPES, Outcome, Subtype, Verdict
@@ -55,6 +50,15 @@ class Recorded(Strict):
     why: Text
 
 
+class First(Strict):
+    """The first accepted baseline of an effect, in the effect's own unit."""
+
+    when: Annotated[datetime.date, BeforeValidator(_date)]
+    verdict: Annotated[Outcome, BeforeValidator(_outcome)]
+    value: float
+    tolerance: Annotated[float, Field(ge=0)]
+
+
 class BaselineEffect(Strict):
     """The expected verdict of one effect, with what it rests on, in the effect's own unit."""
 
@@ -69,6 +73,12 @@ class BaselineEffect(Strict):
         description="the value of each seed"
     )
     tolerance: Annotated[float, Field(ge=0)] = Field(description="how far the value may move; 0 is exact")
+    trial_seconds: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="mean time of a trial that the verdict rests on, where it was recorded"
+    )
+    first: First | None = Field(
+        None, description="the first accepted baseline; left out while this is the first"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> BaselineEffect:
@@ -117,6 +127,8 @@ class Comparison:
         flipped: the outcome is another one (a change of subtype alone is explained, not a flip).
         drifted: the value lies further from the stored one than the tolerance.
         compatible: another outcome, yet no flip: one of the two is inconclusive, and the machine is another one.
+        moved: what has moved since the first accepted baseline: another verdict, or a value further from the first one
+            than its tolerance; None when nothing has. It makes no item red: a person accepted every step.
         explanation: plain sentences, empty only when there is nothing to remark.
     """
 
@@ -124,6 +136,7 @@ class Comparison:
     flipped: bool
     drifted: bool
     compatible: bool
+    moved: str | None
     explanation: tuple[str, ...]
 
 
@@ -182,9 +195,7 @@ def compare(verdict: Verdict, baseline: BaselineEffect, *, same_machine: bool = 
         tolerance = baseline.tolerance * (
             1.0 if same_machine else _sample_factor(verdict.n, len(baseline.seeds))
         )
-        distance = abs(verdict.value - baseline.value)
-        allowance = _FLOAT_ALLOWANCE * max(abs(verdict.value), abs(baseline.value))
-        drifted = not distance <= tolerance + allowance
+        drifted = not _within(verdict.value, baseline.value, tolerance)
         if drifted:
             limit = f"the tolerance is {tolerance:.6g}" if tolerance else "it should be exact"
             said.append(
@@ -201,86 +212,35 @@ def compare(verdict: Verdict, baseline: BaselineEffect, *, same_machine: bool = 
         why = "recorded on another machine, the value within its tolerance" if compatible else verdict.reason
         said.insert(0, f"{what}: {why}")
     flipped = changed and not compatible
-    return Comparison(not flipped and not drifted, flipped, drifted, compatible, tuple(said))
+    moved = since_first(verdict.outcome, verdict.value, baseline.first) if baseline.first else None
+    if moved:
+        said.append(moved)
+    return Comparison(not flipped and not drifted, flipped, drifted, compatible, moved, tuple(said))
+
+
+def since_first(outcome: Outcome, value: float | None, first: First) -> str | None:
+    """A sentence on what has moved since the first accepted baseline, or None when nothing has.
+
+    Nothing is said of an invalid verdict, which has no value.
+    """
+    if value is None:
+        return None
+    moved = []
+    if outcome is not first.verdict:
+        moved.append(f"the verdict went from {first.verdict} to {outcome}")
+    if not _within(value, first.value, first.tolerance):
+        limit = f"its tolerance was {first.tolerance:.6g}" if first.tolerance else "it should be exact"
+        moved.append(
+            f"the value went from {first.value:.10g} to {value:.10g}, a change of {value - first.value:+.6g} "
+            f"where {limit}"
+        )
+    return f"since the first accepted baseline ({first.when}) {' and '.join(moved)}" if moved else None
+
+
+def _within(value: float, stored: float, tolerance: float) -> bool:
+    return abs(value - stored) <= tolerance + _FLOAT_ALLOWANCE * max(abs(value), abs(stored))
 
 
 def _sample_factor(now: int, then: int) -> float:
     """How much wider a prediction interval for the mean of `now` new values is than one for as many as `then`."""
     return math.sqrt(max(1.0, (1 / then + 1 / now) / (2 / then)))
-
-
-def dump(baseline: Baseline) -> str:
-    """The baseline as YAML that `load` gives back equal: declared order, seeds on one line, whole numbers
-    whole."""
-    document = baseline.model_dump(mode="python", exclude_defaults=True)
-    for effect in document["effects"].values():
-        effect["verdict"] = str(effect["verdict"])
-        if "subtype" in effect:
-            effect["subtype"] = str(effect["subtype"])
-    if "environment" in document:
-        document["environment"] = _sorted(document["environment"])
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
-
-
-def _sorted(value: Any) -> Any:
-    return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, dict) else value
-
-
-class _Dumper(yaml.SafeDumper):
-    """Lists on one line, whole floats as integers, no anchors; text that could be a number in quotes.
-
-    The quotes are needed because PyYAML writes for YAML 1.1, in which `1e5` is text, and baselines are read
-    as 1.2.
-    """
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _represent_list(dumper: yaml.SafeDumper, data: Any) -> yaml.Node:
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
-
-
-def _represent_text(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
-    style = "'" if re.match(r"[-+]?\.?[0-9][0-9_.eE+-]*\Z", data) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
-
-
-def _represent_float(dumper: yaml.SafeDumper, data: float) -> yaml.Node:
-    if data.is_integer() and abs(data) < 2**53:
-        return dumper.represent_int(int(data))
-    return yaml.SafeDumper.represent_float(dumper, data)
-
-
-_Dumper.add_representer(list, _represent_list)
-_Dumper.add_representer(tuple, _represent_list)
-_Dumper.add_representer(str, _represent_text)
-_Dumper.add_representer(float, _represent_float)
-
-
-def load(path: Path | str) -> Baseline:
-    """Read a baseline file.
-
-    Raises:
-        BaselineError: missing, unreadable, or not a baseline; every problem with its line and column.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise BaselineError("there is no baseline", where=str(path))
-    try:
-        node = read_file(path)
-    except ClaimFileError as error:
-        raise _malformed(error.problems) from None
-    problems: list[Problem] = []
-    baseline = validate(Baseline, node, problems)
-    if baseline is None:
-        raise _malformed(sorted(problems))
-    return baseline
-
-
-def _malformed(problems: Sequence[Problem]) -> BaselineError:
-    """All problems of a file in one error, each on its line with its own position and hint."""
-    first = problems[0]
-    if len(problems) == 1:
-        return BaselineError(first.message, where=str(first.mark), hint=first.hint)
-    return BaselineError("\n".join(str(problem) for problem in problems))

@@ -6,7 +6,6 @@ import datetime
 import getpass
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,28 @@ from pydantic import JsonValue
 from edgebench.claim.claim import Claim, item_key
 from edgebench.claim.problems import display_path
 from edgebench.errors import BaselineError, EdgebenchError, SettingsError, TrialError
-from edgebench.judge.baseline import Baseline, BaselineEffect, Recorded, derive, dump
-from edgebench.report.live import Settled, settle_claims
+from edgebench.judge.baseline import Baseline, BaselineEffect, First, Recorded, derive, since_first
+from edgebench.judge.baseline_file import dump
+from edgebench.report.live import Settled, live_session, settle_claims
 from edgebench.report.result import Baselines
 from edgebench.run import environment
 from edgebench.run.harness import Options
+from edgebench.run.session import Judged
 
 
 def record_baselines(
-    claims: Sequence[Claim], options: Options, *, why: str, by: str | None, say: Callable[[str], Any]
+    claims: Sequence[Claim],
+    options: Options,
+    *,
+    why: str,
+    by: str | None,
+    say: Callable[[str], Any],
+    afresh: bool = False,
 ) -> list[Path]:
     """Settle the claims and write one baseline file each; returns the files written.
 
-    A reason that somebody wrote for a verdict is kept while that verdict stays.
+    A reason that somebody wrote for a verdict is kept while that verdict stays. So is the first accepted baseline of
+    an effect, for as long as its line goes on; `afresh` begins a new line.
 
     Raises:
         TrialError: when an effect could not be judged; all other claims are written first.
@@ -38,18 +46,21 @@ def record_baselines(
         raise SettingsError("--why is empty", expected="why these results may be relied on")
     today = datetime.datetime.now(datetime.UTC).date()
     recorded = Recorded(by=(by or "").strip() or _author(), when=today, why=why)
-    state = environment.state()
-    described: dict[str, JsonValue] = {
-        **environment.identity(),
-        **{key: state[key] for key in ("python", "edgebench")},
-    }
     baselines = Baselines()
     written: list[Path] = []
     left_out: list[EdgebenchError] = []
-    with closing(settle_claims(claims, options)) as settling:
-        for claim, settled in settling:
+    with live_session(options) as session:
+        state = environment.state()
+        described: dict[str, JsonValue] = {
+            **session.executor.identity,
+            **{key: state[key] for key in ("python", "edgebench")},
+        }
+        for claim, settled in settle_claims(session, claims, options):
             try:
-                effects = _effects(claim, settled, _before(baselines, claim, options.tier))
+                before = _before(baselines, claim, options.tier)
+                effects = _effects(claim, settled, before)
+                if before is not None and not afresh:
+                    effects = {key: _carry_first(new, key, before, today) for key, new in effects.items()}
             except (TrialError, BaselineError) as error:
                 left_out.append(error)
                 continue
@@ -65,6 +76,9 @@ def record_baselines(
                 raise BaselineError(f"cannot be written: {reason}", where=display_path(path)) from None
             verdicts = ", ".join(f"{item} {effect.verdict}" for item, effect in effects.items())
             say(f"{display_path(path)}: {verdicts}")
+            for item, effect in effects.items():
+                if effect.first and (moved := since_first(effect.verdict, effect.value, effect.first)):
+                    say(f"  {item}: {moved}")
             written.append(path)
     if len(left_out) > 1:
         raise TrialError(f"{len(left_out)} claims were left out:\n" + "\n".join(map(str, left_out)))
@@ -73,7 +87,8 @@ def record_baselines(
     return written
 
 
-def _effects(claim: Claim, settled: Settled, before: dict[str, BaselineEffect]) -> dict[str, BaselineEffect]:
+def _effects(claim: Claim, settled: Settled, before: Baseline | None) -> dict[str, BaselineEffect]:
+    stored = before.effects if before else {}
     effects: dict[str, BaselineEffect] = {}
     for case, judged in settled:
         for key, each in judged.items():
@@ -85,16 +100,34 @@ def _effects(claim: Claim, settled: Settled, before: dict[str, BaselineEffect]) 
                 new = derive(each.verdict)
             except BaselineError as error:
                 raise BaselineError(error.found, expected=error.expected, where=where) from None
-            effects[item] = _keep_reason(new, before.get(item))
+            new = new.model_copy(update={"trial_seconds": _trial_seconds(each)})
+            effects[item] = _keep_reason(new, stored.get(item))
     return effects
 
 
-def _before(baselines: Baselines, claim: Claim, tier: str) -> dict[str, BaselineEffect]:
+def _before(baselines: Baselines, claim: Claim, tier: str) -> Baseline | None:
     try:
-        baseline = baselines.get(claim, tier)
+        return baselines.get(claim, tier)
     except BaselineError:
-        return {}  # recording is how an unusable file is replaced
-    return dict(baseline.effects) if baseline else {}
+        return None  # recording is how an unusable file is replaced
+
+
+def _trial_seconds(judged: Judged) -> float | None:
+    """Mean time of its trials, to the three digits that it is good for."""
+    count = judged.cached + judged.trained
+    return float(f"{judged.seconds / count:.3g}") if count else None
+
+
+def _carry_first(new: BaselineEffect, item: str, before: Baseline, today: datetime.date) -> BaselineEffect:
+    """The effect with the first accepted baseline of its line, unless it is that one itself."""
+    if (old := before.effects.get(item)) is None:
+        return new
+    first = old.first or _as_first(old, before.recorded.when)
+    return new if first == _as_first(new, today) else new.model_copy(update={"first": first})
+
+
+def _as_first(effect: BaselineEffect, when: datetime.date) -> First:
+    return First(when=when, verdict=effect.verdict, value=effect.value, tolerance=effect.tolerance)
 
 
 def _keep_reason(new: BaselineEffect, old: BaselineEffect | None) -> BaselineEffect:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from edgebench.claim.claim import Case, Claim, Tier, item_key
 from edgebench.claim.problems import display_path
 from edgebench.errors import BaselineError
-from edgebench.judge.baseline import Baseline, compare, load
+from edgebench.judge.baseline import Baseline, compare
+from edgebench.judge.baseline_file import load
 from edgebench.judge.verdict import Outcome, Verdict
 from edgebench.run import environment
 from edgebench.run.session import Judged
@@ -31,6 +32,9 @@ class Result:
         said: sentences that explain the verdict and the comparison.
         expected: the baseline's row for the table of a failure, None without one.
     """
+        values: the effect of each seed, in the order of the seeds; the one value of an exact quantity.
+        seconds: how long its trials took, all of them together, whichever run trained them.
+        moved: a sentence on what has moved since the first accepted baseline, None when nothing has.
 
     claim: str
     item: str
@@ -56,6 +60,9 @@ class Result:
     trained: int
     note: str | None
 
+    values: tuple[float, ...] = ()
+    seconds: float = 0.0
+    moved: str | None = None
     @property
     def id(self) -> str:
         return f"{self.claim}::{self.item}"
@@ -65,7 +72,15 @@ class Result:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Result:
-        return cls(**{**content, "said": tuple(content["said"])})
+        """A result as another version may have written it: keys without a field are left out, later fields empty.
+
+        Raises:
+            TypeError: when the content is no result at all.
+        """
+        known = {each.name: content[each.name] for each in fields(cls) if each.name in content}
+        return cls(
+            **{**known, "said": tuple(known.get("said", ())), "values": tuple(known.get("values", ()))}
+        )
 
 
 class Baselines:
@@ -132,6 +147,7 @@ class _Held:
     said: tuple[str, ...] = ()
     expected: dict[str, Any] | None = None
 
+    moved: str | None = None
 
 def _hold(
     judged: Judged, verdict: Verdict, claim: Claim, tier: str, item: str, baselines: Baselines
@@ -154,7 +170,7 @@ def _hold(
         said = (*said, f"baseline: {stored.reason}")
     flags = ("flipped", "drifted", "compatible")
     state = next((flag for flag in flags if getattr(comparison, flag)), "matches")
-    return _Held(state, comparison.matches, said, stored.model_dump(mode="json"))
+    return _Held(state, comparison.matches, said, stored.model_dump(mode="json"), comparison.moved)
 
 
 def assess(
@@ -195,6 +211,9 @@ def assess(
         trained=judged.trained,
         note=effect.note or claim.note,
     )
+        values=verdict.values if verdict else (),
+        seconds=judged.seconds,
+        moved=held.moved,
 
 
 def _label(claim: Claim, tier: Tier, judged: Judged) -> str:

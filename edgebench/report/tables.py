@@ -29,6 +29,12 @@ def number(value: float | None) -> str:
     return f"{value:.4g}" if abs(value) < 10000 else f"{value:,.1f}"
 
 
+def _state(result: Result) -> str:
+    """How it stands to its baseline, and that it has moved away from the first one although every step was accepted."""
+    since = f" · moved since {result.expected['first']['when']}" if result.moved and result.expected else ""
+    return _STATE[result.baseline] + since
+
+
 def _interval(low: float | None, high: float | None) -> str:
     return f"[{number(low)}, {number(high)}]"
 
@@ -53,7 +59,7 @@ def summary(results: Sequence[Result]) -> str:
         shown = result.claim
         rows.append(
             [claim, result.item, _published(result), _measured(result), result.n or "–", result.label,
-             _STATE[result.baseline]]
+             _state(result)]
         )  # fmt: skip
     headers = ["claim", "effect", "published", "measured [interval]", "n", "verdict", "baseline"]
     return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
@@ -78,10 +84,17 @@ def tally(results: Sequence[Result]) -> str:
         state = "baselines not compared"
     ran = any(result.trained or result.verdict == "failed" for result in results)
     return f"{', '.join(words)}; {state}" + ("" if ran else "; nothing had to be run")
+    if slow := sum(result.moved is not None for result in results):
+        state += f"; {slow} moved since the first accepted baseline"
 
 
 def failure(result: Result) -> str:
     """Why an item is red: where it stands, what was expected and measured, side by side."""
+def moved(results: Sequence[Result]) -> str:
+    """The items that have moved since their first accepted baseline, one a line; empty when none has."""
+    return "\n".join(f"{result.id}: {result.moved}" for result in results if result.moved)
+
+
     # The first words are all that pytest's short summary shows.
     what = result.label if result.verdict in ("failed", "invalid") else _STATE[result.baseline].lstrip("✗– ")
     lines = [

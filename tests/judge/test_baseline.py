@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from edgebench.errors import BaselineError
-from edgebench.judge.baseline import BaselineEffect, compare, derive, dump, load
+from edgebench.judge.baseline import BaselineEffect, First, compare, derive
+from edgebench.judge.baseline_file import dump, load
 from edgebench.judge.expectation import parse_expectation
 from edgebench.judge.statistics import prediction_half_width
 from edgebench.judge.verdict import Outcome, invalid_verdict, judge_exact
@@ -182,3 +184,54 @@ class TestAnotherMachine:
         assert not compare(moved, many, same_machine=False).drifted
         far = verdict_of([value + 2 * many.tolerance for value in VALUES])
         assert compare(far, many, same_machine=False).drifted
+
+
+class TestTheFirstAcceptedBaseline:
+    """Steps that are each accepted may add up: the item stays green, and says so."""
+
+    then = derive(verdict_of(VALUES))
+    first = First(
+        when=datetime.date(2026, 1, 31), verdict=then.verdict, value=then.value, tolerance=then.tolerance
+    )
+
+    def test_a_sum_of_accepted_steps_is_said(self) -> None:
+        now = verdict_of([value + 1.5 * self.then.tolerance for value in VALUES])
+        stored = derive(now).model_copy(update={"first": self.first})
+        comparison = compare(now, stored)
+        assert comparison.matches
+        assert comparison.moved is not None
+        assert (
+            "since the first accepted baseline (2026-01-31) the value went from 1.04 to" in comparison.moved
+        )
+        assert f"where its tolerance was {self.then.tolerance:.6g}" in comparison.moved
+        assert comparison.explanation[-1] == comparison.moved
+
+    def test_what_stays_within_the_first_tolerance_is_not(self) -> None:
+        now = verdict_of([value + 0.9 * self.then.tolerance for value in VALUES])
+        comparison = compare(now, derive(now).model_copy(update={"first": self.first}))
+        assert (comparison.matches, comparison.moved, comparison.explanation) == (True, None, ())
+        assert compare(now, derive(now)).moved is None, "it is the first itself"
+
+    def test_another_verdict_than_at_first_is_said(self) -> None:
+        now = verdict_of([0.01, 0.02, 0.0, 0.01])
+        wide = self.first.model_copy(update={"tolerance": 9.0})
+        moved = compare(now, derive(now).model_copy(update={"first": wide})).moved
+        assert moved is not None
+        assert moved.endswith("the verdict went from reproduced to contradicted")
+
+    def test_an_exact_value_moves_by_anything(self) -> None:
+        now = judge_exact(1001.0, parse_expectation("> 0"))
+        first = First(when=self.first.when, verdict=Outcome.reproduced, value=1000.0, tolerance=0.0)
+        moved = compare(now, derive(now).model_copy(update={"first": first})).moved
+        assert moved is not None
+        assert "from 1000 to 1001, a change of +1 where it should be exact" in moved
+        same = first.model_copy(update={"value": 1001.0 * (1 + 1e-12)})
+        assert compare(now, derive(now).model_copy(update={"first": same})).moved is None
+
+    def test_a_red_item_says_both(self) -> None:
+        far = verdict_of([value + 5 for value in VALUES])
+        comparison = compare(far, self.then.model_copy(update={"first": self.first}))
+        assert comparison.drifted
+        assert comparison.moved is not None
+        void = compare(invalid_verdict("below its floor"), self.then.model_copy(update={"first": self.first}))
+        assert void.moved is None

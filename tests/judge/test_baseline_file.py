@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.errors import BaselineError
-from edgebench.judge.baseline import Baseline, BaselineEffect, Recorded, derive, dump, load
+from edgebench.judge.baseline import Baseline, BaselineEffect, First, Recorded, derive
+from edgebench.judge.baseline_file import dump, load
 from edgebench.judge.expectation import parse_expectation
 from edgebench.judge.statistics import prediction_half_width
 from edgebench.judge.verdict import SUBTYPES, Outcome, judge_exact
@@ -70,6 +71,9 @@ def effects(draw: st.DrawFn) -> BaselineEffect:
     exact = draw(st.booleans())
     seeds = (value,) if exact else tuple(draw(st.lists(number, min_size=2, max_size=5)))
     widest = 0.0 if exact else min(prediction_half_width(seeds), 1e300)
+    first = st.builds(
+        First, when=st.dates(), verdict=st.just(verdict), value=number, tolerance=st.floats(0, 1e300)
+    )
     return BaselineEffect(
         verdict=verdict,
         subtype=draw(st.sampled_from([None, *sorted(SUBTYPES[verdict])])),
@@ -78,6 +82,8 @@ def effects(draw: st.DrawFn) -> BaselineEffect:
         interval=None if exact else (low, high),
         seeds=seeds,
         tolerance=draw(st.floats(0, widest)),
+        trial_seconds=draw(st.none() | st.floats(0, 1e9)),
+        first=draw(st.none() | first),
     )
 
 
@@ -131,6 +137,8 @@ def test_text_that_looks_like_something_else(words: str, tmp_path: Path) -> None
         ("    interval: [-0.05, 0.25]", "    interval: [0.2]", 15, "interval"),
         ("    value: 0.1", "    value: 0.1\n    value: 0.2", 15, "duplicate key 'value'"),
         ("    value: 0.1", "    valeu: 0.1", 14, "did you mean 'value'"),
+        ("    value: 0.1", "    value: 0.1\n    trial_seconds: -1", 15, "trial_seconds"),
+        ("    value: 0.1", "    value: 0.1\n    first: {when: 2026-01-30}", 15, "'verdict' is missing"),
         ("2026-01-31", "2026-02-31", 5, "when"),
         ("by: A. Reviewer", "by: ''", 4, "by"),
         ("    value: 0.1", "    value: }", 14, "not valid YAML"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import getpass
 import subprocess
 from dataclasses import replace
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from edgebench.judge.baseline import derive
+from edgebench.judge.baseline import BaselineEffect, First, derive
 from edgebench.judge.expectation import parse_expectation
-from edgebench.judge.verdict import Verdict, judge_exact, judge_seeds
+from edgebench.judge.verdict import Outcome, Verdict, judge_exact, judge_seeds
 from edgebench.report import recording
-from edgebench.report.recording import _keep_reason
+from edgebench.report.recording import _carry_first, _keep_reason, _trial_seconds
+from edgebench.run.session import Judged
+from tests.judge.fixtures import baseline_of
 
 
 def verdicts() -> list[Verdict]:
@@ -67,3 +70,35 @@ def test_where_nobody_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", missing)
     monkeypatch.setattr(getpass, "getuser", nameless)
     assert recording._author() == "unknown"
+
+
+THEN, NOW = datetime.date(2026, 1, 31), datetime.date(2026, 3, 1)
+
+
+def exact(value: float) -> BaselineEffect:
+    return derive(judge_exact(value, parse_expectation("> 0")))
+
+
+def test_the_first_accepted_baseline_is_carried_on() -> None:
+    before = baseline_of(gain=exact(1.0))
+    second = _carry_first(exact(2.0), "gain", before, NOW)
+    assert second.first == First(when=THEN, verdict=Outcome.reproduced, value=1.0, tolerance=0.0)
+    later = before.model_copy(
+        update={"effects": {"gain": second}, "recorded": before.recorded.model_copy(update={"when": NOW})}
+    )
+    third = _carry_first(exact(3.0), "gain", later, datetime.date(2026, 4, 1))
+    assert third.first == second.first, "not the last one"
+    assert _carry_first(exact(1.0), "gain", before, NOW).first == second.first, "its day is kept"
+    assert _carry_first(exact(1.0), "gain", before, THEN).first is None, "it is the first itself"
+    assert _carry_first(exact(2.0), "loss", before, NOW).first is None, "a new item"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cached", "trained", "mean"), [(12.3456, 2, 1, 4.12), (0.0, 0, 1, 0.0), (0.0, 0, 0, None)]
+)
+def test_the_mean_time_of_a_trial_is_kept(
+    seconds: float, cached: int, trained: int, mean: float | None
+) -> None:
+    effect: Any = None
+    judged = Judged(effect, verdicts()[0], cached=cached, trained=trained, seconds=seconds)
+    assert _trial_seconds(judged) == mean

@@ -60,6 +60,20 @@ def test_results_survive_the_way_between_processes(tmp_path: Path) -> None:
         assert Result.from_json(json.loads(json.dumps(each.to_json()))) == each
 
 
+def test_results_of_other_versions_can_be_read(tmp_path: Path) -> None:
+    """The history outlives the version that wrote it."""
+    each = judged(tmp_path)[0]
+    old = each.to_json()
+    assert each.values == (5.0, 5.01)
+    for name in ("values", "seconds", "moved"):
+        del old[name]
+    read = Result.from_json({**old, "from a later version": 1})
+    assert (read.values, read.seconds, read.moved) == ((), 0.0, None)
+    assert read.id == each.id
+    with pytest.raises(TypeError):
+        Result.from_json({"claim": "demo/trained"})
+
+
 def test_every_verdict_has_a_row_and_a_text(tmp_path: Path) -> None:
     results = judged(tmp_path)
     rows = summary(results).splitlines()[2:]
