@@ -31,10 +31,10 @@ class Result:
         green: whether the item passes.
         said: sentences that explain the verdict and the comparison.
         expected: the baseline's row for the table of a failure, None without one.
-    """
         values: the effect of each seed, in the order of the seeds; the one value of an exact quantity.
         seconds: how long its trials took, all of them together, whichever run trained them.
         moved: a sentence on what has moved since the first accepted baseline, None when nothing has.
+    """
 
     claim: str
     item: str
@@ -59,10 +59,10 @@ class Result:
     expected: dict[str, Any] | None
     trained: int
     note: str | None
-
     values: tuple[float, ...] = ()
     seconds: float = 0.0
     moved: str | None = None
+
     @property
     def id(self) -> str:
         return f"{self.claim}::{self.item}"
@@ -146,8 +146,8 @@ class _Held:
     green: bool
     said: tuple[str, ...] = ()
     expected: dict[str, Any] | None = None
-
     moved: str | None = None
+
 
 def _hold(
     judged: Judged, verdict: Verdict, claim: Claim, tier: str, item: str, baselines: Baselines
@@ -210,10 +210,10 @@ def assess(
         expected=held.expected,
         trained=judged.trained,
         note=effect.note or claim.note,
-    )
         values=verdict.values if verdict else (),
         seconds=judged.seconds,
         moved=held.moved,
+    )
 
 
 def _label(claim: Claim, tier: Tier, judged: Judged) -> str:

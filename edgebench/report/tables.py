@@ -82,19 +82,19 @@ def tally(results: Sequence[Result]) -> str:
     state = "all as recorded" if not red else f"{red} not as recorded"
     if not red and any(result.baseline == "not compared" for result in results):
         state = "baselines not compared"
-    ran = any(result.trained or result.verdict == "failed" for result in results)
-    return f"{', '.join(words)}; {state}" + ("" if ran else "; nothing had to be run")
     if slow := sum(result.moved is not None for result in results):
         state += f"; {slow} moved since the first accepted baseline"
+    ran = any(result.trained or result.verdict == "failed" for result in results)
+    return f"{', '.join(words)}; {state}" + ("" if ran else "; nothing had to be run")
 
 
-def failure(result: Result) -> str:
-    """Why an item is red: where it stands, what was expected and measured, side by side."""
 def moved(results: Sequence[Result]) -> str:
     """The items that have moved since their first accepted baseline, one a line; empty when none has."""
     return "\n".join(f"{result.id}: {result.moved}" for result in results if result.moved)
 
 
+def failure(result: Result) -> str:
+    """Why an item is red: where it stands, what was expected and measured, side by side."""
     # The first words are all that pytest's short summary shows.
     what = result.label if result.verdict in ("failed", "invalid") else _STATE[result.baseline].lstrip("✗– ")
     lines = [

@@ -1,0 +1,151 @@
+"""What a trial will cost, from the time that others took: told from the store, never guessed.
+
+Times are of trials that shared the machine with as many others as that run had workers, usually one to a core. That is
+how they will run again; a trial alone is somewhat quicker.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal, Protocol
+
+from edgebench.run.trial import Trial
+
+# A forward pass, next to a forward and backward pass of the same image.
+_EVALUATION = 1 / 3
+
+CostSource = Literal["timed", "similar", "recorded"]
+
+
+class Timings(Protocol):
+    """The part of the store that is read here."""
+
+    def timings(self, identity: str) -> list[tuple[str, float]]: ...
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Expected wall-clock seconds of a trial in its process, and where they come from.
+
+    Attributes:
+        source: `timed` on this machine with the same settings at other seeds; `similar`, timed here with the same model
+            and data and scaled by the images seen; `recorded` in the claim's baseline, maybe on another machine.
+    """
+
+    seconds: float
+    source: CostSource
+
+
+class Costs:
+    """Expected costs of trials on one machine.
+
+    Args:
+        store: where timings are read from, once and when first needed; None for no store.
+        identity: key of the machine's identity.
+
+    Raises:
+        StoreError: from `of`, when the store cannot be read.
+    """
+
+    def __init__(self, store: Timings | None, identity: str) -> None:
+        self._store = store
+        self._identity = identity
+        self._stored: frozenset[str] | None = None
+        self._seconds: dict[str, list[float]] = {}  # by settings
+        self._parsed: dict[str, dict[str, Any]] = {}
+        self._found: dict[str, Cost | None] = {}
+
+    def add(self, trial: Trial, seconds: float) -> None:
+        """Count what a finished trial took, as found by its hash or as it ends; used where the store has no timing.
+
+        Stores of older versions keep records without settings, which only their hashes tell apart.
+        """
+        settings = trial.settings_json
+        if settings in self._read():
+            return
+        if settings in self._seconds:
+            self._found.pop(settings, None)
+        else:
+            self._found.clear()  # it may be similar to others
+        self._seconds.setdefault(settings, []).append(seconds)
+
+    def of(self, trial: Trial, recorded: float | None = None) -> Cost | None:
+        """The cost of a trial, None when nothing is known.
+
+        Args:
+            recorded: mean seconds of the trials that the claim's baseline rests on, the last resort.
+        """
+        settings = trial.settings_json
+        if settings not in self._found:
+            self._found[settings] = self._from_timings(settings)
+        found = self._found[settings]
+        if found is None and recorded is not None:
+            return Cost(recorded, "recorded")
+        return found
+
+    def _from_timings(self, settings: str) -> Cost | None:
+        self._read()
+        if settings in self._seconds:
+            return Cost(median(self._seconds[settings]), "timed")
+        wanted = self._parse(settings)
+        near: dict[int, list[float]] = {}
+        for text, seconds in self._seconds.items():
+            other = self._parse(text)
+            if (ratio := _work_ratio(wanted, other)) is not None:
+                near.setdefault(_differences(wanted, other), []).append(median(seconds) * ratio)
+        return Cost(median(near[min(near)]), "similar") if near else None
+
+    def _parse(self, settings: str) -> dict[str, Any]:
+        if settings not in self._parsed:
+            self._parsed[settings] = json.loads(settings)
+        return self._parsed[settings]
+
+    def _read(self) -> frozenset[str]:
+        """The settings of which the store has timings; the first call reads them."""
+        if self._stored is None:
+            for settings, seconds in self._store.timings(self._identity) if self._store is not None else ():
+                self._seconds.setdefault(settings, []).append(seconds)
+            self._stored = frozenset(self._seconds)
+        return self._stored
+
+
+def _work_ratio(wanted: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
+    """How much more work the one is than the other, None when they cannot be compared."""
+    if "epochs" in wanted and "epochs" in other:
+        if wanted["model"] != other["model"] or not _same_images(wanted["data"], other["data"]):
+            return None
+        return _images_seen(wanted) / _images_seen(other)
+    if "cases" in wanted and wanted.get("name") == other.get("name"):  # a property, checked case by case
+        return float(wanted["cases"] / other["cases"])
+    return None
+
+
+def _same_images(wanted: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """The same set at the same size, of which comparable parts are used.
+
+    How many images there are is not known here: parts that are left to the default compare with themselves alone.
+    """
+    if any(wanted.get(key) != other.get(key) for key in ("name", "size")):
+        return False
+    both = [("train" in each, "val" in each) for each in (wanted, other)]
+    return both[0] == both[1] and ("train" in wanted or wanted.get("val") == other.get("val"))
+
+
+def _images_seen(settings: Mapping[str, Any]) -> float:
+    """Images trained on, and evaluated at what that costs, over all epochs and once more the training images.
+
+    In images where their number is given, else in epochs. The test images, once and as many for both, are left out.
+    """
+    data = settings["data"]
+    train = data.get("train", 1)
+    val = data.get("val", 0) if "train" in data else 0
+    return float(settings["epochs"] * (train + _EVALUATION * val) + _EVALUATION * train)
+
+
+def _differences(wanted: Mapping[str, Any], other: Mapping[str, Any]) -> int:
+    """In how many settings, of those that cost little, the two differ."""
+    keys = (wanted.keys() | other.keys()) - {"data", "epochs", "cases"}
+    return sum(wanted.get(key) != other.get(key) for key in keys)
