@@ -6,44 +6,64 @@ Nothing of EdgeBench is imported before a claim file is met, and torch never is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edgebench.errors import EdgebenchError
+from edgebench.pytest_items import RESULT, ClaimFile, EffectItem
 
 if TYPE_CHECKING:
-    from edgebench.claim.claim import Case, Claim, Effect
-    from edgebench.claim.problems import ClaimFileError
     from edgebench.claim.recipes import Recipes
     from edgebench.report.result import Baselines, Result
     from edgebench.run.harness import Options
-    from edgebench.run.session import Session
+    from edgebench.run.history import RunLog
+    from edgebench.run.session import Key, Session
 
-_PROPERTY = "edgebench"
+
+_DEFAULTS = {
+    "tier": "smoke",
+    "seeds": None,
+    "trial_workers": None,
+    "time_budget": None,
+    "executor": "local",
+    "address": None,
+    "resource": None,
+    "device": "cpu",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("edgebench", "EdgeBench claims")
-    group.addoption("--tier", default="smoke", help="budget: smoke (default), short or paper")
+    group.addoption("--tier", default=_DEFAULTS["tier"], help="budget: smoke (default), short or paper")
     group.addoption(
         "--seeds", type=int, metavar="N", help="look once, at N seeds; baselines are not compared"
     )
     group.addoption("--store", type=Path, metavar="FILE", help="results (default: .edgebench/store.sqlite)")
     group.addoption("--trial-workers", type=int, metavar="N", help="trials at a time (default: one per core)")
+    group.addoption(
+        "--time-budget",
+        metavar="TIME",
+        help="stop training after this long, such as 30m; what has no verdict by then is pending (skipped)",
+    )
+    group.addoption(
+        "--executor", default=_DEFAULTS["executor"], help="where trials run: local (default) or ray"
+    )
+    group.addoption("--address", metavar="HOST", help="address of the Ray cluster (default: a new one here)")
+    group.addoption("--resource", metavar="NAME", help="custom resource of the Ray nodes to run on")
+    group.addoption("--device", default=_DEFAULTS["device"], help="what trials run on: cpu (default) or cuda")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    claims = _Claims(config)
-    option = config.option
-    if (option.tier, option.seeds, option.trial_workers) != ("smoke", None, None):
+    claims = Claims(config)
+    if any(getattr(config.option, name) != default for name, default in _DEFAULTS.items()):
         claims.check()
     config.pluginmanager.register(claims, "edgebench-claims")
 
 
-class _Claims:
+class Claims:
     """The plugin's state for one pytest run."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -55,19 +75,37 @@ class _Claims:
         self._options: Options | None = None
         self._session: Session | None = None
         self._baselines: Baselines | None = None
+        self._log: RunLog | None = None
+        self.complaint: str | None = None
 
     @property
     def options(self) -> Options:
         if self._options is None:
-            from edgebench.run.harness import Options
+            from edgebench.run.harness import Options, duration
 
             option = self.config.getoption
-            found = Options(option("--tier"), option("--seeds"), option("--store"), option("--trial-workers"))
             try:
-                self._options = found.check()
+                self._options = Options(
+                    tier=option("--tier"),
+                    seeds=option("--seeds"),
+                    store=option("--store"),
+                    workers=option("--trial-workers"),
+                    time_budget=duration(budget) if (budget := option("--time-budget")) else None,
+                    executor=option("--executor"),
+                    address=option("--address"),
+                    resource=option("--resource"),
+                    device=option("--device"),
+                ).check()
             except EdgebenchError as error:
                 raise pytest.UsageError(str(error)) from None
+            if self._options.executor == "ray" and self._is_shared:
+                raise pytest.UsageError("--executor ray with -n: Ray distributes the trials; leave out -n")
         return self._options
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether pytest-xdist divides this test run between processes."""
+        return bool(self.config.getoption("numprocesses", None)) or hasattr(self.config, "workerinput")
 
     def check(self) -> None:
         """Refuse wrong options before anything is collected, and before pytest-xdist starts its workers."""
@@ -95,34 +133,81 @@ class _Claims:
             gone = set(without)
             items[:] = [item for item in items if item not in gone]
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Put the cases that promise the most verdicts for their cost first; other tests keep their places.
+
+        Not under pytest-xdist, whose workers must agree on the order.
+        """
+        claims = [(place, item) for place, item in enumerate(session.items) if isinstance(item, EffectItem)]
+        if not claims or self.config.option.collectonly or self._is_shared:
+            return
+        try:
+            opened = self._open_once(session)
+            keys = {item: self._add(opened, item) for _, item in claims}
+            rank = {key: number for number, key in enumerate(opened.ranked())}
+        except EdgebenchError:
+            return  # every item will say so
+        items = sorted(keys, key=lambda item: rank[keys[item]])
+        for (place, _), item in zip(claims, items, strict=True):
+            session.items[place] = item
+
     def run(self, item: EffectItem) -> Result:
         """Settle the item's case, with the cases of the items behind it filling idle workers."""
-        from edgebench.report.result import Baselines, assess
+        from edgebench.report.result import assess
 
-        if self._session is None:
-            self._session = self._open(item.session)
-            self._baselines = Baselines()
-        assert self._baselines is not None
+        session = self._open_once(item.session)
+        judged = session.settle(self._add(session, item))[item.effect.key]
         tier = self.options.tier_of(item.claim, item.case)
-        assert tier is not None, "items without the tier were left out"
-        judged = self._session.settle(self._session.add(item.claim, item.case, tier))[item.effect.key]
-        return assess(
+        assert tier is not None
+        assert self._baselines is not None
+        assert self._log is not None
+        result = assess(
             item.claim, item.case, tier, judged, self._baselines, comparing=self.options.compares(item.claim)
         )
+        self._log.add(result.to_json())
+        return result
 
-    def _open(self, session: pytest.Session) -> Session:
+    def _add(self, session: Session, item: EffectItem) -> Key:
+        tier = self.options.tier_of(item.claim, item.case)
+        assert tier is not None, "items without the tier were left out"
+        return session.add(item.claim, item.case, tier)
+
+    def _open_once(self, tests: pytest.Session) -> Session:
+        """The run's session; on its first call everything that it needs is opened, and all cases are added."""
+        if self._session is not None:
+            return self._session
+        from edgebench.report.result import Baselines
         from edgebench.run.harness import open_session
+        from edgebench.run.history import RunLog, new_uid
 
-        shared_by = int(getattr(self.config, "workerinput", {}).get("workercount", 1))
-        opened = open_session(self.options, shared_by=shared_by)
-        if opened.prefetch:
-            for item in session.items:
-                if isinstance(item, EffectItem) and (tier := self.options.tier_of(item.claim, item.case)):
-                    opened.add(item.claim, item.case, tier)
-        return opened
+        worker = getattr(self.config, "workerinput", {})
+        session = open_session(self.options, shared_by=int(worker.get("workercount", 1)))
+        items = [item for item in tests.items if isinstance(item, EffectItem)]
+        if session.prefetch:
+            for item in items:
+                self._add(session, item)
+        arguments = worker.get("mainargv", ["", *map(str, self.config.invocation_params.args)])[1:]
+        self._log = RunLog(
+            session.store,
+            worker.get("testrunuid", new_uid()),
+            command=shlex.join(["pytest", *arguments]),
+            tier=self.options.tier,
+            identity=session.executor.identity,
+            executor=self.options.executor,
+            claims=items[0].path.parent.parent,
+        )
+        self._baselines, self._session = Baselines(), session
+        return session
 
     def pytest_sessionfinish(self) -> None:
-        if self._session is not None:
+        if self._session is None or self._log is None:
+            return
+        try:
+            self._log.end()
+        except EdgebenchError as error:
+            self.complaint = str(error)
+        finally:
             self._session.close()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -131,8 +216,10 @@ class _Claims:
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """Green says that nothing changed; the word says what is true of the paper."""
-        if report.when != "call" or not report.passed or (result := _result_of(report)) is None:
+        if report.when != "call" or report.failed or (result := _result_of(report)) is None:
             return None
+        if result.verdict == "pending":
+            return "pending", "p", ("PENDING", {"yellow": True})
         colour = "green" if result.verdict == "reproduced" else "yellow"
         letter = "." if result.verdict == "reproduced" else result.verdict[0]
         return "passed", letter, (result.verdict.upper(), {colour: True})
@@ -148,109 +235,14 @@ class _Claims:
         terminalreporter.write_line("")
         terminalreporter.write_line(claims_holding(results))
         terminalreporter.write_line(tally(results))
+        if self.complaint:
+            terminalreporter.write_line(self.complaint, red=True)
 
 
 def _result_of(report: Any) -> Result | None:
-    content = dict(getattr(report, "user_properties", ())).get(_PROPERTY)
+    content = dict(getattr(report, "user_properties", ())).get(RESULT)
     if content is None:
         return None
     from edgebench.report.result import Result
 
     return Result.from_json(json.loads(content))
-
-
-class RedClaim(Exception):
-    """Raised by an item that is not as recorded; carries the text to show."""
-
-
-class ClaimFile(pytest.File):
-    """A claim file: yields its items, or a single failing one when it is broken."""
-
-    claims: _Claims
-
-    def __init__(self, *, claims: _Claims, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.claims = claims
-
-    def collect(self) -> Iterator[pytest.Item]:
-        from edgebench.claim.catalogue import paper_of
-        from edgebench.claim.claim import item_key
-        from edgebench.claim.loader import load_claim
-        from edgebench.claim.problems import ClaimFileError
-        from edgebench.claim.recipes import Recipes
-
-        folder, root = self.path.parent, self.path.parent.parent
-        if folder not in self.claims.papers:
-            self.claims.papers.add(folder)
-            try:
-                paper_of(folder)
-            except ClaimFileError as error:
-                yield BrokenItem.from_parent(self, name="paper", error=error)
-        recipes = self.claims.recipes.setdefault(root, Recipes(root))
-        try:
-            claim = load_claim(self.path, recipes)
-        except ClaimFileError as error:
-            yield BrokenItem.from_parent(self, name="broken", error=error)
-            return
-        for case in claim.cases:
-            for effect in case.effects.values():
-                name = item_key(effect.key, case.id)
-                item = EffectItem.from_parent(self, name=name, claim=claim, case=case, effect=effect)
-                for marker in (claim.paper, *claim.tags, *case.tiers):
-                    # `-m` takes a name as it stands in the file; with underscores it is also a Python name.
-                    for name in dict.fromkeys((marker, marker.replace("-", "_"))):
-                        self._mark(item, name)
-                yield item
-
-    def _mark(self, item: pytest.Item, name: str) -> None:
-        if name not in self.claims.markers:
-            self.claims.markers.add(name)
-            self.config.addinivalue_line("markers", f"{name}: claims of this paper, tag or tier")
-        item.add_marker(name)
-
-
-class EffectItem(pytest.Item):
-    """One effect of one case of a claim."""
-
-    parent: ClaimFile
-
-    def __init__(self, *, claim: Claim, case: Case, effect: Effect, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.claim = claim
-        self.case = case
-        self.effect = effect
-
-    def runtest(self) -> None:
-        from edgebench.report.tables import failure
-
-        result = self.parent.claims.run(self)
-        self.user_properties.append((_PROPERTY, json.dumps(result.to_json())))
-        if not result.green:
-            raise RedClaim(failure(result))
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, RedClaim | EdgebenchError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
-    def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.effect.mark.line - 1, f"{self.claim.id}::{self.name}"
-
-
-class BrokenItem(pytest.Item):
-    """Stands for a claim file that cannot be used; fails with its problems."""
-
-    def __init__(self, *, error: ClaimFileError, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.error = error
-
-    def runtest(self) -> None:
-        raise self.error
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, EdgebenchError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
-    def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.error.problems[0].mark.line - 1, f"{self.path.parent.name}/{self.path.stem}"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 # Exit codes, told apart so that a script can act on them; 2 is also what an unknown option gives, 130 an interrupt.
-NOT_AS_RECORDED, USAGE, NOTHING_SELECTED, FAILED = 1, 2, 3, 4
+NOT_AS_RECORDED, USAGE, NOTHING_SELECTED, FAILED, PENDING = 1, 2, 3, 4, 5
 INTERRUPTED = 130
 
 Root = Annotated[Path, typer.Option("--claims", help="Folder of claims.", metavar="DIR")]
@@ -27,3 +27,19 @@ StoreFile = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(help="Trials at a time (default: one per core).")]
 DEFAULT_ROOT = Path("claims")
+TimeBudget = Annotated[
+    str | None,
+    typer.Option(
+        "--time-budget",
+        help="Stop after this long, such as 30m; what has no verdict by then is pending.",
+        metavar="TIME",
+    ),
+]
+Executor = Annotated[str, typer.Option(help="Where trials run: local, or ray (a Ray cluster).")]
+Address = Annotated[
+    str | None, typer.Option(help="Address of the Ray cluster (default: a new one here).", metavar="HOST")
+]
+Resource = Annotated[
+    str | None, typer.Option(help="Custom resource of the Ray nodes to run on.", metavar="NAME")
+]
+Device = Annotated[str, typer.Option(help="What trials run on: cpu or cuda.")]

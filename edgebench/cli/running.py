@@ -5,8 +5,21 @@ from __future__ import annotations
 import typer
 
 from edgebench.claim.catalogue import load_catalogue
-from edgebench.cli.options import DEFAULT_ROOT, Keyword, Root, Seeds, StoreFile, Tier, Workers
-from edgebench.cli.selection import leave, select
+from edgebench.cli.options import (
+    DEFAULT_ROOT,
+    Address,
+    Device,
+    Executor,
+    Keyword,
+    Resource,
+    Root,
+    Seeds,
+    StoreFile,
+    Tier,
+    TimeBudget,
+    Workers,
+)
+from edgebench.cli.selection import leave, select, warn
 
 
 def run(
@@ -16,17 +29,23 @@ def run(
     seeds: Seeds = None,
     store: StoreFile = None,
     workers: Workers = None,
+    time_budget: TimeBudget = None,
+    executor: Executor = "local",
+    address: Address = None,
+    resource: Resource = None,
+    device: Device = "cpu",
 ) -> None:
     """Run claims, judge them, hold them against their baselines. Example: edgebench run -k mobiletl"""
     from edgebench.report.live import run_claims
     from edgebench.report.tables import claims_holding, failure, summary, tally
-    from edgebench.run.harness import Options
+    from edgebench.run.harness import Options, duration
 
     catalogue = load_catalogue([root.absolute()])
-    options = Options(tier, seeds, store, workers).check()
-    results = run_claims(select(catalogue.claims, keyword), options)
+    budget = duration(time_budget) if time_budget else None
+    options = Options(tier, seeds, store, workers, budget, executor, address, resource, device).check()
+    results = run_claims(select(catalogue.claims, keyword), options, warn)
     for result in results:
-        if not result.green:
+        if not result.green and result.verdict != "pending":
             typer.echo(failure(result) + "\n")
     if results:
         typer.echo(f"{summary(results)}\n\n{claims_holding(results)}\n{tally(results)}")

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
-from itertools import groupby
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from edgebench.claim.claim import Case, Claim
+from edgebench.claim.claim import Case, Claim, Tier
+from edgebench.errors import StoreError
 from edgebench.report.result import Baselines, Result, assess
 from edgebench.run.harness import Options, open_session
-from edgebench.run.session import Judged
-from edgebench.run.session import Progress as Snapshot
+from edgebench.run.history import RunLog, new_uid
+from edgebench.run.jobs import Progress as Snapshot
+from edgebench.run.session import Judged, Key, Session
 
 Settled = list[tuple[Case, dict[str, Judged]]]
 
 
-def settle_claims(claims: Sequence[Claim], options: Options) -> Generator[tuple[Claim, Settled]]:
-    """Settle the claims one after the other, each with its cases at the options' tier.
-
-    Claims without the tier are left out. While one claim is settled, idle workers go on with those behind it.
+@contextmanager
+def live_session(options: Options) -> Iterator[Session]:
+    """A session that shows its progress; closed at the end.
 
     Raises:
-        StoreError: when results cannot be written; whatever was finished before stays in the store.
+        StoreError, SettingsError: as `open_session`.
     """
     console = Console(stderr=True)
     columns = (
@@ -43,35 +46,72 @@ def settle_claims(claims: Sequence[Claim], options: Options) -> Generator[tuple[
 
         def notify(now: Snapshot) -> None:
             done = now.cached + now.finished
-            bar.update(task, completed=done, total=done + now.waiting, running="; ".join(now.running))
+            running = "; ".join(now.running)
+            bar.update(task, description="trials", completed=done, total=done + now.waiting, running=running)
 
         session = open_session(options, notify=notify)
         try:
-            # All are added before the first is settled, so that there is work for idle workers.
-            chosen = [
-                (claim, case, session.add(claim, case, tier))
-                for claim in claims
-                for case in claim.cases
-                if (tier := options.tier_of(claim, case))
-            ]
-            for claim, group in groupby(chosen, key=lambda each: each[0]):
-                bar.update(task, description=claim.id)
-                yield claim, [(case, session.settle(key)) for _, case, key in group]
+            yield session
         finally:
             session.close()
 
 
-def run_claims(claims: Sequence[Claim], options: Options) -> list[Result]:
-    """Settle the claims and hold every effect against its baseline."""
+def settle_claims(
+    session: Session, claims: Sequence[Claim], options: Options
+) -> Iterator[tuple[Claim, Settled]]:
+    """Settle the claims, each with its cases at the options' tier, and yield each when its last case is settled.
+
+    Claims without the tier are left out. The order is that of the work: the most verdicts as early as possible.
+
+    Raises:
+        StoreError: when results cannot be written; whatever was finished before stays in the store.
+    """
+    # All are added before the first is settled, so that there is work for idle workers.
+    cases: dict[Path, dict[Key, Case]] = {
+        claim.path: {session.add(claim, case, tier): case for case, tier in _cases_at(claim, options)}
+        for claim in claims
+    }
+    owners = {key: claim for claim in claims for key in cases[claim.path]}
+    done: dict[Key, dict[str, Judged]] = {}
+    for key, judged in session.settled():
+        done[key] = judged
+        claim = owners[key]
+        if all(each in done for each in cases[claim.path]):
+            yield claim, [(case, done[each]) for each, case in cases[claim.path].items()]
+
+
+def _cases_at(claim: Claim, options: Options) -> list[tuple[Case, Tier]]:
+    return [(case, tier) for case in claim.cases if (tier := options.tier_of(claim, case))]
+
+
+def run_claims(claims: Sequence[Claim], options: Options, warn: Callable[[str], object]) -> list[Result]:
+    """Settle the claims and hold every effect against its baseline; results in the order of the claims.
+
+    The results go into the store's history too; `warn` is told when they could not.
+    """
     baselines = Baselines()
-    results = []
-    with closing(settle_claims(claims, options)) as settling:
-        for claim, settled in settling:
-            for case, judged in settled:
-                tier = options.tier_of(claim, case)
-                assert tier is not None, "settled cases have the tier"
-                results += [
-                    assess(claim, case, tier, judged[key], baselines, comparing=options.compares(claim))
-                    for key in case.effects
-                ]
-    return results
+    results: dict[Path, list[Result]] = {}
+    with live_session(options) as session:
+        log = RunLog(
+            session.store,
+            new_uid(),
+            command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            tier=options.tier,
+            identity=session.executor.identity,
+            executor=options.executor,
+            claims=claims[0].path.parent.parent if claims else None,
+        )
+        for claim, settled in settle_claims(session, claims, options):
+            tiers = {case.id: tier for case, tier in _cases_at(claim, options)}
+            results[claim.path] = [
+                assess(claim, case, tiers[case.id], judged[key], baselines, comparing=options.compares(claim))
+                for case, judged in settled
+                for key in case.effects
+            ]
+            for result in results[claim.path]:
+                log.add(result.to_json())
+        try:
+            log.end()
+        except StoreError as error:
+            warn(str(error))
+    return [result for claim in claims for result in results.get(claim.path, ())]

@@ -15,12 +15,16 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import psutil
+
 from edgebench.run import environment
 from edgebench.run.executor import DEFAULT_MEMORY, DEFAULT_TIMEOUT
 from edgebench.run.record import Record, Status
 from edgebench.run.trial import Trial
 from edgebench.run.worker import work
 
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
+_UNKNOWN_EXIT = 255  # what multiprocessing says of a process whose fork server is gone
 _LEAVING = 10.0  # seconds that a process may take to end after sending its record
 
 # One thread a process: two single-thread workers do 1.35-1.5 times the work of one two-thread worker on small
@@ -62,6 +66,7 @@ class LocalExecutor:
         self.together = 1  # on a CPU, seeds in processes of their own are faster
         self.identity = environment.identity()
         self._running: dict[Connection, _Running] = {}
+        self._unstarted: list[tuple[Trial, Record]] = []
 
     @property
     def free(self) -> int:
@@ -75,11 +80,21 @@ class LocalExecutor:
         self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
     ) -> None:
         """Start a trial, or several seeds of one arm in one process; `timeout` in seconds a trial, `memory` in GiB."""
-        context = _context()
-        ours, theirs = context.Pipe(duplex=False)
         limit = int((memory or DEFAULT_MEMORY) * (1 << 30))
-        process = context.Process(target=work, args=(theirs, trials, limit), daemon=True)
-        process.start()
+        try:
+            context = _context()
+            ours, theirs = context.Pipe(duplex=False)
+            process = context.Process(target=work, args=(theirs, trials, limit), daemon=True)
+            process.start()
+        except (
+            OSError,
+            EOFError,
+        ) as error:  # the fork server was killed, or the system has no room for a process
+            message = f"no process could be started for it: {error or type(error).__name__}"
+            self._unstarted += [
+                (trial, Record(trial.hash, Status.lost, None, 0.0, message, _described())) for trial in trials
+            ]
+            return
         theirs.close()
         self._running[ours] = _Running(
             trials,
@@ -92,8 +107,9 @@ class LocalExecutor:
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
         """Trials that ended, waiting up to `seconds` for the first."""
-        if not self._running:
-            return []
+        unstarted, self._unstarted = self._unstarted, []
+        if unstarted or not self._running:
+            return unstarted
         nearest = min(each.deadline for each in self._running.values()) - time.monotonic()
         ready = wait(list(self._running), timeout=max(0.0, min(seconds, nearest)))
         ended = [self._collect(self._running[each]) for each in ready if isinstance(each, Connection)]
@@ -133,10 +149,12 @@ class LocalExecutor:
         if code == -signal.SIGKILL and _oom_kills() > dead.oom_kills:
             message = "killed by the kernel's out-of-memory killer; run fewer workers or a smaller batch"
             return self._failed(dead, Status.out_of_memory, message)
+        if code == _UNKNOWN_EXIT and not _fork_server_lives():
+            return self._failed(dead, Status.lost, "the process ended with the fork server it came from")
         if code < 0:
-            return self._failed(
-                dead, Status.crashed, f"the process was killed by {signal.Signals(-code).name}"
-            )
+            # Nothing in a trial sends these: somebody or something outside did.
+            status = Status.lost if -code in _FROM_OUTSIDE else Status.crashed
+            return self._failed(dead, status, f"the process was killed by {signal.Signals(-code).name}")
         return self._failed(dead, Status.crashed, f"the process left with exit status {code} and no result")
 
     def _stop(self, late: _Running) -> list[tuple[Trial, Record]]:
@@ -148,9 +166,17 @@ class LocalExecutor:
         return list(zip(late.trials, self._failed(late, Status.timed_out, message), strict=True))
 
     def _failed(self, ended: _Running, status: Status, message: str) -> list[Record]:
-        described = {"identity": environment.identity(), "state": environment.state()}
         seconds = (time.monotonic() - ended.started) / len(ended.trials)
-        return [Record(trial.hash, status, None, seconds, message, described) for trial in ended.trials]
+        return [Record(trial.hash, status, None, seconds, message, _described()) for trial in ended.trials]
+
+
+def _described() -> dict[str, object]:
+    return {"identity": environment.identity(), "state": environment.state()}
+
+
+def _fork_server_lives() -> bool:
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    return pid is not None and psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def _oom_kills() -> int:

@@ -1,25 +1,27 @@
 """One run of the harness: keeps the workers busy with the trials that pending verdicts need, and judges them.
 
-Cases are settled on demand (`settle`), while the workers go on with the trials of the cases behind them. A case asks
-for the trials of its next look only; as soon as they are there it is judged, and asks for more seeds only for effects
-that are still pending.
+A case asks for the trials of its next look only; as soon as they are there it is judged, and asks for more seeds only
+for effects that are still pending. Work goes to the cases that promise the most verdicts for their cost
+(`edgebench.run.order`); `settle` puts one case before all others.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from edgebench.claim.claim import Case, Claim, Effect, Tier
-from edgebench.errors import EdgebenchError, StoreError
+from edgebench.errors import EdgebenchError
 from edgebench.judge.effects import arms_to_run, judge_effect
 from edgebench.judge.verdict import Pending, Verdict
 from edgebench.run import environment
-from edgebench.run.executor import DEFAULT_TIMEOUT, Executor
-from edgebench.run.record import Measured, Record, Status
-from edgebench.run.store import Held, Store
+from edgebench.run.executor import Executor
+from edgebench.run.jobs import Job, Jobs, Progress
+from edgebench.run.order import Outlook, promise
+from edgebench.run.record import Measured, Status
+from edgebench.run.store import Store
 from edgebench.run.trial import Trial, trials_of
 
 _POLL = 0.2  # seconds between looks at trials that another process runs
@@ -30,6 +32,8 @@ class Judged:
     """What became of an effect: a verdict, or why there is none.
 
     Attributes:
+        failure: what went wrong, when it cannot be judged.
+        pending: what is still missing, when the time budget ended before a verdict.
         cached, trained: how many of its trials came from the store, and how many were run.
         diverged: how many of its trials diverged; they count with their worst values.
         seconds: how long its trials took, all of them together, whoever ran them.
@@ -39,23 +43,12 @@ class Judged:
     effect: Effect
     verdict: Verdict | None
     failure: str | None = None
+    pending: str | None = None
     cached: int = 0
     trained: int = 0
     diverged: int = 0
     seconds: float = 0.0
     identity: Mapping[str, str | int] = field(default_factory=environment.identity)
-
-
-@dataclass
-class _Job:
-    """A trial that some case needs."""
-
-    trial: Trial
-    timeout: float | None
-    memory: float | None
-    record: Record | None = None
-    running: bool = False
-    cached: bool = False
 
 
 @dataclass
@@ -68,19 +61,16 @@ class _CaseState:
     judged: dict[str, Judged] = field(default_factory=dict)
     needed: dict[tuple[str, int], str] = field(default_factory=dict)  # (arm, seed) → trial hash
     planned: tuple[int, tuple[str, ...]] | None = None  # the look and the arms that `needed` was made for
+    verdicts: tuple[float, ...] = ()  # effects expected to be decided at each of `looks` or before
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The current look and those after it; exact values are decided by the first."""
+        later = () if self.claim.exact else self.tier.looks
+        return (self.look, *(look for look in later if look > self.look))
 
 
 Key = tuple[str, str]  # the claim's file, because two roots may hold equal ids, and the case id
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A snapshot for progress displays; counts are of trials."""
-
-    running: tuple[str, ...]
-    cached: int
-    finished: int
-    waiting: int
 
 
 class Session:
@@ -90,6 +80,9 @@ class Session:
         store: where finished trials are looked up and kept.
         executor: runs the trials.
         prefetch: work ahead on cases that nobody has asked for yet. Off when several sessions share one test run.
+        outlook: expectations, by which work is ordered.
+        time_budget: seconds after which nothing is started any more and what still runs is stopped. Effects without a
+            verdict are then `pending`; what was finished stays in the store.
         notify: called with the progress whenever it may have changed.
     """
 
@@ -99,16 +92,19 @@ class Session:
         executor: Executor,
         *,
         prefetch: bool = True,
+        outlook: Outlook | None = None,
+        time_budget: float | None = None,
         notify: Callable[[Progress], None] | None = None,
     ) -> None:
         self.store = store
         self.executor = executor
         self.prefetch = prefetch
+        self.outlook = outlook or Outlook()
+        self.time_budget = time_budget
         self.notify = notify
-        self.started = time.time()
-        self.identity = environment.identity_key(executor.identity)
+        self._deadline = None if time_budget is None else time.monotonic() + time_budget
+        self.jobs = Jobs(store, executor)
         self._cases: dict[Key, _CaseState] = {}
-        self._jobs: dict[str, _Job] = {}
 
     def add(self, claim: Claim, case: Case, tier: Tier) -> Key:
         """Add a case at a tier; returns the key to settle it by."""
@@ -118,7 +114,7 @@ class Session:
         return key
 
     def settle(self, key: Key) -> dict[str, Judged]:
-        """Run what the case still needs and return what became of each of its effects.
+        """Run what the case still needs, before all others, and return what became of each of its effects.
 
         Raises:
             StoreError: when results cannot be written; whatever was finished before stays in the store.
@@ -126,79 +122,105 @@ class Session:
         state = self._cases[key]
         self._advance(state)
         while state.pending:
-            self._pump(state)
+            self._turn(state)
         return state.judged
 
+    def settled(self) -> Iterator[tuple[Key, dict[str, Judged]]]:
+        """Run what all cases need, and yield each as soon as all of its effects are settled.
+
+        Raises:
+            StoreError: as `settle`.
+        """
+        left = dict(self._cases)
+        for state in left.values():
+            self._advance(state)
+        while left:
+            done = [key for key, state in left.items() if not state.pending]
+            for key in done:
+                yield key, left.pop(key).judged
+            if left and not done:
+                self._turn(None)
+
+    def ranked(self) -> list[Key]:
+        """The added cases in the order in which their verdicts can be had: what is finished first."""
+        for state in self._cases.values():
+            self._advance(state)
+        order = [key for key, state in self._cases.items() if not state.pending]
+        keys = {id(state): key for key, state in self._cases.items()}
+        return order + [keys[id(state)] for state in self._order(None)]
+
     def progress(self) -> Progress:
-        jobs = self._jobs.values()
-        return Progress(
-            tuple(trial.describe() for trial in self.executor.running),
-            sum(job.cached for job in jobs),
-            sum(job.record is not None and not job.cached for job in jobs),
-            sum(job.record is None for job in jobs),
-        )
+        return self.jobs.progress()
 
     def close(self) -> None:
         """Stop whatever still runs, give its leases back, and close the store."""
-        for trial in self.executor.close():
-            with suppress(StoreError):  # the lease then ends with this process
-                self.store.release(trial.hash, self.identity)
+        self.jobs.stop()
         self.store.close()
 
     # One turn: fill the free workers, collect what ended, judge the cases that this completes.
 
-    def _pump(self, wanted: _CaseState) -> None:
-        self._fill(wanted)
+    def _turn(self, wanted: _CaseState | None) -> None:
+        queue = [job for state in self._order(wanted) for job in self._open(state)]
+        fitting = [job for job in queue if self._fits(job.trial)]
+        if self._is_over(queue, fitting):
+            self._postpone()
+            return
+        self.jobs.fill(fitting)
         if self.notify is not None:
             self.notify(self.progress())
-        if not self.executor.running:
-            time.sleep(_POLL)
-        ended = self.executor.wait(_POLL)
-        for trial, record in ended:
-            job = self._jobs[trial.hash]
-            job.record, job.running = record, False
-        for trial, record in ended:  # after all of them are noted, because a full disk raises here
-            self.store.finish(record, self.identity, trial.describe())
-        for state in list(self._cases.values()):
+        self.jobs.collect(_POLL)
+        for state in self._cases.values():
             if state is wanted or state.needed:
                 self._advance(state)
 
-    def _fill(self, wanted: _CaseState) -> None:
-        for state in self._order(wanted):
-            if self.executor.free <= 0:
-                return
-            if not state.needed:
-                self._advance(state)
-            for trial_hash in state.needed.values():
-                if self.executor.free <= 0:
-                    return
-                job = self._jobs[trial_hash]
-                if job.record is None and not job.running:
-                    self._start(job)
+    def _order(self, wanted: _CaseState | None) -> list[_CaseState]:
+        if wanted is not None and not self.prefetch:
+            return [wanted]
+        others = [state for state in self._cases.values() if state.pending and state is not wanted]
+        for state in others:
+            self._advance(state)
+        ranked = sorted((state for state in others if state.pending), key=self._promise, reverse=True)
+        return ranked if wanted is None else [wanted, *ranked]
 
-    def _order(self, wanted: _CaseState) -> Iterator[_CaseState]:
-        yield wanted
-        if self.prefetch:
-            yield from (state for state in self._cases.values() if state.pending and state is not wanted)
+    def _open(self, state: _CaseState) -> list[Job]:
+        jobs = (self.jobs[trial_hash] for trial_hash in state.needed.values())
+        return [job for job in jobs if job.is_open]
 
-    def _start(self, job: _Job) -> None:
-        limit = job.timeout or DEFAULT_TIMEOUT
-        found = self.store.acquire(job.trial.hash, self.identity, limit)
-        if isinstance(found, Record):
-            job.record, job.cached = found, True
-        elif isinstance(found, Held):
-            pass  # asked again at the next turn
-        elif failed := self.store.failure(job.trial.hash, self.identity, self.started):
-            # Another process tried it during this run and failed; trying again would only fail twice.
-            self.store.release(job.trial.hash, self.identity)
-            job.record = failed
-        else:
-            try:
-                self.executor.submit((job.trial,), job.timeout, job.memory)
-            except BaseException:
-                self.store.release(job.trial.hash, self.identity)
-                raise
-            job.running = True
+    def _promise(self, state: _CaseState) -> float:
+        """Expected verdicts per second of work that the case still needs."""
+        lengths = [self.outlook.seconds(job.trial) for job in self._open(state)]
+        known = [length for length in lengths if length is not None]
+        # Trials of unknown length count as long as those that are known, or as one second.
+        mean = sum(known) / len(known) if known else 1.0
+        seconds = [sum(mean if length is None else length for length in lengths)]
+        arms = len({arm for arm, _ in state.needed})
+        seconds += [mean * arms * (later - look) for look, later in pairwise(state.looks)]
+        return promise(seconds, state.verdicts)
+
+    def _fits(self, trial: Trial) -> bool:
+        if self._deadline is None:
+            return True
+        return time.monotonic() + (self.outlook.seconds(trial) or 0.0) < self._deadline
+
+    def _is_over(self, queue: list[Job], fitting: list[Job]) -> bool:
+        """Whether the time budget has ended, or nothing that is left to do fits into it."""
+        if self._deadline is None:
+            return False
+        idle = bool(queue) and not fitting and not self.executor.running
+        return time.monotonic() >= self._deadline or idle
+
+    def _postpone(self) -> None:
+        """Leave every open effect pending, with what it still lacks."""
+        self.jobs.stop()
+        for state in self._cases.values():
+            self._advance(state)
+            for key, effect in list(state.pending.items()):
+                jobs = [job for _, job in self._jobs_of(state, effect)]
+                there = sum(job.record is not None for job in jobs)
+                missing = f"{there} of the {len(jobs)} trials of its next look ({state.look} seeds) are there"
+                self._settle_effect(
+                    state, key, Judged(effect, None, pending=f"the time budget ended: {missing}")
+                )
 
     def _advance(self, state: _CaseState) -> None:
         """Judge the case as far as its records go; leaves it either settled or waiting for trials."""
@@ -209,7 +231,7 @@ class Session:
                 for key, effect in list(state.pending.items()):
                     self._settle_effect(state, key, Judged(effect, None, str(error)))
                 return
-            if any(self._jobs[trial_hash].record is None for trial_hash in state.needed.values()):
+            if any(self.jobs[trial_hash].record is None for trial_hash in state.needed.values()):
                 return
             self._judge(state)
 
@@ -223,16 +245,16 @@ class Session:
         state.planned, state.needed = (state.look, arms), {}
         for arm, trial in trials_of(claim, tier, arms, range(state.look)):
             state.needed[arm, trial.seed] = trial.hash
-            if trial.hash not in self._jobs:
-                job = self._jobs[trial.hash] = _Job(trial, tier.timeout, tier.memory)
-                if (record := self.store.get(trial.hash, self.identity)) is not None:
-                    job.record, job.cached = record, True
+            self.jobs.need(trial, tier.timeout, tier.memory)
+        effects = state.pending.values()
+        chances = [self.outlook.decided(claim, state.case, tier, each, state.looks) for each in effects]
+        state.verdicts = tuple(map(sum, zip(*chances, strict=True)))
 
     def _judge(self, state: _CaseState) -> None:
         claim, tier = state.claim, state.tier
         observed: dict[tuple[str, int], Measured] = {}
         for place, trial_hash in state.needed.items():
-            record = self._jobs[trial_hash].record
+            record = self.jobs[trial_hash].record
             if record is not None and record.measured is not None:
                 observed[place] = record.measured
         for key, effect in list(state.pending.items()):
@@ -245,33 +267,34 @@ class Session:
             except EdgebenchError as error:
                 self._settle_effect(state, key, Judged(effect, None, str(error)))
                 continue
-            if isinstance(verdict, Pending):
-                continue
-            records = [(job, job.record) for _, job in jobs if job.record is not None]
-            judged = Judged(
-                effect,
-                verdict,
-                cached=sum(job.cached for job, _ in records),
-                trained=sum(not job.cached for job, _ in records),
-                diverged=sum(record.status is Status.diverged for _, record in records),
-                seconds=sum(record.seconds for _, record in records),
-                identity=self.executor.identity,
-            )
-            self._settle_effect(state, key, judged)
+            if not isinstance(verdict, Pending):
+                self._settle_effect(state, key, self._judged(effect, verdict, [job for _, job in jobs]))
         if state.pending:
             state.look = next(look for look in tier.looks if look > state.look)
 
-    def _jobs_of(self, state: _CaseState, effect: Effect) -> list[tuple[str, _Job]]:
+    def _judged(self, effect: Effect, verdict: Verdict, jobs: list[Job]) -> Judged:
+        records = [job.record for job in jobs if job.record is not None]
+        return Judged(
+            effect,
+            verdict,
+            cached=sum(job.cached for job in jobs),
+            trained=sum(not job.cached for job in jobs),
+            diverged=sum(record.status is Status.diverged for record in records),
+            seconds=sum(record.seconds for record in records),
+            identity=self.executor.identity,
+        )
+
+    def _jobs_of(self, state: _CaseState, effect: Effect) -> list[tuple[str, Job]]:
         """The effect's trials, each with the arm that it is of."""
         arms = arms_to_run(effect, state.claim, state.tier)
-        return [(arm, self._jobs[trial_hash]) for (arm, _), trial_hash in state.needed.items() if arm in arms]
+        return [(arm, self.jobs[trial_hash]) for (arm, _), trial_hash in state.needed.items() if arm in arms]
 
     def _settle_effect(self, state: _CaseState, key: str, judged: Judged) -> None:
         state.judged[key] = judged
         del state.pending[key]
 
 
-def _failure(jobs: list[tuple[str, _Job]]) -> str | None:
+def _failure(jobs: list[tuple[str, Job]]) -> str | None:
     """What became of the first trial that failed, or None when all of them have an outcome."""
     for arm, job in jobs:
         record = job.record

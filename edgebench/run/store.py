@@ -60,11 +60,11 @@ class Store(Database):
             ) from None
 
     def failure(self, trial: str, identity: str, since: float) -> Record | None:
-        """The latest failed attempt at a trial since a time (seconds since the epoch), or None."""
+        """The latest attempt since a time (seconds since the epoch) that failed by the trial's own fault, or None."""
         rows = self.rows(
             "SELECT status, seconds, message, environment FROM attempt "
-            "WHERE trial = ? AND identity = ? AND created >= ? ORDER BY created DESC LIMIT 1",
-            (trial, identity, since),
+            "WHERE trial = ? AND identity = ? AND created >= ? AND status != ? ORDER BY created DESC LIMIT 1",
+            (trial, identity, since, Status.lost),
         )
         if not rows:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from edgebench.claim.claim import Claim
 from edgebench.claim.settings import TrainSettings
@@ -59,9 +60,9 @@ class Bench:
     def claim(self, claim: str, name: str = "claim") -> Claim:
         return roots.load(self.folder / "claims", claim, name)
 
-    def session(self, script: Script, *, prefetch: bool = True, workers: int = 1) -> tuple[Session, Scripted]:
+    def session(self, script: Script, *, workers: int = 1, **options: Any) -> tuple[Session, Scripted]:
         executor = Scripted(script, workers)
-        session = Session(Store(self.folder / "store.sqlite"), executor, prefetch=prefetch)
+        session = Session(Store(self.folder / "store.sqlite"), executor, **options)
         self.sessions.append(session)
         return session, executor
 

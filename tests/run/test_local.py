@@ -54,7 +54,7 @@ def submit(executor: LocalExecutor, how: str, **limits: Any) -> None:
     ("how", "status", "message"),
     [
         ("segfault", Status.crashed, "the process was killed by SIGSEGV"),
-        ("killed", Status.crashed, "the process was killed by SIGKILL"),
+        ("killed", Status.lost, "the process was killed by SIGKILL"),
         ("exit", Status.crashed, "the process left with exit status 3 and no result"),
         ("system_exit", Status.crashed, "the process left with exit status 0 and no result"),
         ("memory", Status.out_of_memory, "MemoryError"),

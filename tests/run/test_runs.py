@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from edgebench.report.live import settle_claims
+from edgebench.report.live import live_session, settle_claims
 from edgebench.run.harness import Options
 from edgebench.run.local import LocalExecutor
 from edgebench.run.record import Measured, Record, Status
@@ -48,12 +48,13 @@ def comparable(measured: Measured | None) -> Any:
 
 def settled(claim: Any, options: Options) -> Any:
     """The verdict (or the failure) of every effect."""
-    return {
-        key: each.verdict or each.failure
-        for _, cases in settle_claims([claim], options)
-        for _, effects in cases
-        for key, each in effects.items()
-    }
+    with live_session(options) as session:
+        return {
+            key: each.verdict or each.failure
+            for _, cases in settle_claims(session, [claim], options)
+            for _, effects in cases
+            for key, each in effects.items()
+        }
 
 
 def rows(store: Path, query: str) -> list[Any]:

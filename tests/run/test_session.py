@@ -8,9 +8,9 @@ import pytest
 
 from edgebench.judge.verdict import Outcome
 from edgebench.run import session as sessions
+from edgebench.run.jobs import Progress
 from edgebench.run.owner import Owner
 from edgebench.run.record import Measured, Record, Status
-from edgebench.run.session import Progress
 from edgebench.run.store import Store
 from tests import roots
 from tests.run.bench import ALSO, BETTER, CLEAR, NOISY, Bench, epochs, text
@@ -78,8 +78,10 @@ def test_idle_workers_go_on_with_claims_behind(bench: Bench, prefetch: bool) -> 
     one, other = bench.claim(text(), "one"), bench.claim(text(arms="{a: {}, b: {epochs: 4}}"), "other")
     session, executor = bench.session(CLEAR, workers=6, prefetch=prefetch)
     first, _ = (session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]) for claim in (one, other))
-    session._fill(session._cases[first])
-    lengths = [epochs(trial) for trial in executor.started]
+    turns: list[list[int]] = []
+    session.notify = lambda now: turns.append([epochs(trial) for trial in executor.started])
+    session.settle(first)
+    lengths = turns[0]
     assert lengths == [2, 3, 2, 3] + ([4, 4] if prefetch else []), "the wanted claim comes first"
 
 
@@ -91,13 +93,13 @@ def test_a_trial_that_another_process_runs_is_waited_for(bench: Bench) -> None:
     key = session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"])
     session._advance(session._cases[key])
     first = session._cases[key].needed["a", 0]
-    assert there.acquire(first, session.identity, 60) is None
+    assert there.acquire(first, session.jobs.identity, 60) is None
     turns: list[Progress] = []
 
     def notify(now: Progress) -> None:
         turns.append(now)
         if len(turns) == 10:
-            there.finish(Record(first, Status.ok, Measured({"top1": 90.0}), 0.1), session.identity, "")
+            there.finish(Record(first, Status.ok, Measured({"top1": 90.0}), 0.1), session.jobs.identity, "")
 
     session.notify = notify
     judged = session.settle(key)

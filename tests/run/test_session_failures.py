@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgebench.errors import StoreError
+from edgebench.run.jobs import Progress
 from edgebench.run.record import Measured, Status
 from edgebench.run.store import Store
 from edgebench.run.trial import Trial
@@ -30,7 +31,10 @@ def test_an_interrupted_run_goes_on_where_it_was(bench: Bench) -> None:
     assert judged["better"].verdict is not None
 
 
-@pytest.mark.parametrize("status", [status for status in Status if not status.is_outcome])
+FAULTS = [status for status in Status if not status.is_outcome and status is not Status.lost]
+
+
+@pytest.mark.parametrize("status", FAULTS)
 def test_a_failed_trial_fails_its_effects_alone(bench: Bench, status: Status) -> None:
     def script(trial: Trial) -> Measured | Status:
         return status if epochs(trial) == 4 and trial.seed == 1 else CLEAR(trial)
@@ -54,6 +58,25 @@ def test_a_failure_in_another_process_of_the_run_is_not_repeated(bench: Bench) -
     assert executor.started == []
     assert judged["better"].failure is not None
     assert "timed_out" in judged["better"].failure
+
+
+@pytest.mark.parametrize("losses", [1, 2, 3])
+def test_a_trial_that_was_lost_is_tried_again_twice(bench: Bench, losses: int) -> None:
+    left = losses
+
+    def script(trial: Trial) -> Measured | Status:
+        nonlocal left
+        if (epochs(trial), trial.seed) == (3, 1) and left:
+            left -= 1
+            return Status.lost
+        return CLEAR(trial)
+
+    judged, ran = bench.settled(bench.claim(text()), script)
+    assert ran.count((3, 1)) == min(losses + 1, 3)
+    assert len(ran) == 3 + ran.count((3, 1)), "and no other is"
+    assert (judged["better"].verdict is not None) == (losses < 3)
+    if losses == 3:
+        assert judged["better"].failure == "arm 'b', trial micronet on digits, seed 1: lost: as scripted"
 
 
 def test_a_missing_dataset_fails_the_claim_and_says_how_to_get_it(bench: Bench) -> None:
@@ -108,7 +131,13 @@ def test_closing_gives_leases_back(bench: Bench) -> None:
     claim = bench.claim(text())
     session, executor = bench.session(CLEAR)
     key = session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"])
-    session._fill(session._cases[key])
+
+    def stop(now: Progress) -> None:
+        raise KeyboardInterrupt
+
+    session.notify = stop
+    with pytest.raises(KeyboardInterrupt):
+        session.settle(key)
     assert executor.running
     other = Store(bench.folder / "store.sqlite")
     assert other._db.execute("SELECT count(*) FROM lease").fetchone() == (1,)

@@ -1,0 +1,176 @@
+"""The trials that a run needs: looked up in the store, leased, run, tried again when they were lost, and stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from edgebench.errors import StoreError
+from edgebench.run import environment
+from edgebench.run.executor import DEFAULT_MEMORY, DEFAULT_TIMEOUT, Executor
+from edgebench.run.record import Record, Status
+from edgebench.run.store import Held, Store
+from edgebench.run.trial import Trial
+
+RETRIES = 2  # how often a trial that was lost with its machine or process is tried again
+_ASK_AGAIN = 1.0  # seconds between looks at a trial that another process runs
+
+
+@dataclass
+class Job:
+    """A trial that some case needs.
+
+    Attributes:
+        timeout, memory: its limits, in seconds and GiB; the widest of those that its claims give.
+        record: how it ended, None while it has not.
+        cached: the record came from the store.
+        lost: how often it was lost.
+        ask: when to ask again for a trial that another process runs (`time.monotonic`).
+    """
+
+    trial: Trial
+    timeout: float | None
+    memory: float | None
+    record: Record | None = None
+    running: bool = False
+    cached: bool = False
+    lost: int = 0
+    ask: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be started, by this process or another."""
+        return self.record is None and not self.running
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A snapshot for progress displays; counts are of trials."""
+
+    running: tuple[str, ...]
+    cached: int
+    finished: int
+    waiting: int
+
+
+class Jobs:
+    """All trials of a run, each once however many cases need it.
+
+    Args:
+        store: where finished trials are looked up and kept.
+        executor: runs the trials.
+    """
+
+    def __init__(self, store: Store, executor: Executor) -> None:
+        self.store = store
+        self.executor = executor
+        self.identity = environment.identity_key(executor.identity)
+        self._since = time.time()
+        self._jobs: dict[str, Job] = {}
+
+    def __getitem__(self, trial_hash: str) -> Job:
+        return self._jobs[trial_hash]
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._jobs.values())
+
+    def need(self, trial: Trial, timeout: float | None, memory: float | None) -> None:
+        """Add a trial, with the record that the store has of it."""
+        if (job := self._jobs.get(trial.hash)) is not None:
+            job.timeout = _wider(job.timeout, timeout, DEFAULT_TIMEOUT)
+            job.memory = _wider(job.memory, memory, DEFAULT_MEMORY)
+            return
+        job = self._jobs[trial.hash] = Job(trial, timeout, memory)
+        if (record := self.store.get(trial.hash, self.identity)) is not None:
+            job.record, job.cached = record, True
+
+    def fill(self, queue: Sequence[Job]) -> None:
+        """Start jobs in the order of the queue while there are free workers."""
+        for job in queue:
+            if self.executor.free <= 0:
+                return
+            if job.is_open and job.ask <= time.monotonic():
+                self._start([job, *self._beside(job, queue)])
+
+    def collect(self, seconds: float) -> None:
+        """Wait up to `seconds` for trials to end, and store what ended.
+
+        Raises:
+            StoreError: when it cannot be written; whatever was finished before stays in the store.
+        """
+        if not self.executor.running:
+            time.sleep(seconds)
+        ended = self.executor.wait(seconds)
+        for trial, record in ended:
+            job = self._jobs[trial.hash]
+            job.running = False
+            if record.status is Status.lost and job.lost < RETRIES:
+                job.lost += 1
+            else:
+                job.record = record
+        for trial, record in ended:  # after all of them are noted, because a full disk raises here
+            self.store.finish(record, self.identity, trial.describe(), trial.settings_json)
+
+    def progress(self) -> Progress:
+        ended = [job for job in self if job.record is not None]
+        cached = sum(job.cached for job in ended)
+        running = tuple(trial.describe() for trial in self.executor.running)
+        return Progress(running, cached, len(ended) - cached, len(self._jobs) - len(ended))
+
+    def stop(self) -> None:
+        """Stop whatever still runs and give its leases back."""
+        for trial in self.executor.close():
+            self._jobs[trial.hash].running = False
+            with suppress(StoreError):  # the lease then ends with this process
+                self.store.release(trial.hash, self.identity)
+
+    def _beside(self, job: Job, queue: Iterable[Job]) -> list[Job]:
+        """Further seeds of the job's arm, as many as the executor wants in one program."""
+        room = self.executor.together - 1
+        if room <= 0:
+            return []
+        same = (
+            other
+            for other in queue
+            if other is not job
+            and other.is_open
+            and other.ask <= time.monotonic()
+            and (other.trial.kind, other.trial.data) == (job.trial.kind, job.trial.data)
+            and other.trial.settings == job.trial.settings
+        )
+        return [other for other, _ in zip(same, range(room), strict=False)]
+
+    def _start(self, jobs: list[Job]) -> None:
+        leased = [job for job in jobs if self._lease(job)]
+        if not leased:
+            return
+        first = leased[0]
+        try:
+            self.executor.submit(tuple(job.trial for job in leased), first.timeout, first.memory)
+        except BaseException:
+            for job in leased:
+                self.store.release(job.trial.hash, self.identity)
+            raise
+        for job in leased:
+            job.running = True
+
+    def _lease(self, job: Job) -> bool:
+        """Whether the trial is ours to run; else its record is noted, or when to ask again."""
+        found = self.store.acquire(job.trial.hash, self.identity, job.timeout or DEFAULT_TIMEOUT)
+        if isinstance(found, Record):
+            job.record, job.cached = found, True
+        elif isinstance(found, Held):
+            job.ask = time.monotonic() + _ASK_AGAIN
+        elif failed := self.store.failure(job.trial.hash, self.identity, self._since):
+            # Another process tried it during this run and failed; trying again would only fail twice.
+            self.store.release(job.trial.hash, self.identity)
+            job.record = failed
+        else:
+            return True
+        return False
+
+
+def _wider(one: float | None, other: float | None, default: float) -> float | None:
+    return None if one is None and other is None else max(one or default, other or default)
