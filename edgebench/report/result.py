@@ -24,7 +24,8 @@ class Result:
     Attributes:
         claim, item: claim id, and effect key with case (`params[conv]`); together they name the item.
         location: file:line:column of the effect.
-        verdict: the verdict's name, or `failed` when trials or the evaluation failed.
+        verdict: the verdict's name; `failed` when trials or the evaluation failed, `pending` when the time budget ended
+            before there was one.
         label: the verdict as shown: with its subtype, and `proxy` where the run was shorter than the paper's.
         baseline: `matches`, `compatible` (only on another machine), `flipped`, `drifted`, `none`, `not compared`, or
             `unreadable`.
@@ -185,7 +186,7 @@ def assess(
         held = _hold(judged, verdict, claim, tier.name, item, baselines)
     else:
         held = _Held("not compared", verdict.outcome is not Outcome.invalid)
-    reason = verdict.reason if verdict else judged.failure or "no verdict"
+    reason = verdict.reason if verdict else judged.failure or judged.pending or "no verdict"
     return Result(
         claim=claim.id,
         item=item,
@@ -198,7 +199,7 @@ def assess(
         margin=effect.margin,
         published=effect.published,
         unit=effect.unit,
-        verdict=str(verdict.outcome) if verdict else "failed",
+        verdict=str(verdict.outcome) if verdict else "pending" if judged.pending else "failed",
         label=_label(claim, tier, judged),
         value=verdict.value if verdict else None,
         low=verdict.low if verdict else None,
@@ -218,7 +219,7 @@ def assess(
 
 def _label(claim: Claim, tier: Tier, judged: Judged) -> str:
     if judged.verdict is None:
-        return "failed to run"
+        return "pending" if judged.pending else "failed to run"
     words = [str(judged.verdict.outcome)]
     if judged.verdict.subtype:
         words.append(f"({judged.verdict.subtype})")

@@ -74,12 +74,14 @@ def claims_holding(results: Sequence[Result]) -> str:
 
 def tally(results: Sequence[Result]) -> str:
     """How many of each verdict, and what is not as recorded, in one line."""
-    counts = dict.fromkeys(("reproduced", "contradicted", "inconclusive", "invalid", "failed"), 0)
+    counts = dict.fromkeys(("reproduced", "contradicted", "inconclusive", "invalid", "failed", "pending"), 0)
     for result in results:
         counts[result.verdict] += 1
     words = [f"{count} {name}" for name, count in counts.items() if count]
-    red = sum(not result.green for result in results)
+    red = sum(not result.green for result in results if result.verdict != "pending")
     state = "all as recorded" if not red else f"{red} not as recorded"
+    if not red and counts["pending"]:
+        state = "the others as recorded" if counts["pending"] < len(results) else "nothing to compare"
     if not red and any(result.baseline == "not compared" for result in results):
         state = "baselines not compared"
     if slow := sum(result.moved is not None for result in results):
