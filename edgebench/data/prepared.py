@@ -1,27 +1,27 @@
 """Datasets decoded once into memory-mapped arrays, which all worker processes share through the page cache.
 
-A prepared set is a folder `<cache>/prepared/<digest>-<size>` with four .npy files and `about.json`. It is
-built in a temporary folder and renamed into place, so that it is either whole or absent whatever happens to
-the process that builds it; processes that need the same set wait for the first of them (a file lock, which
-the system releases when its holder dies).
+A prepared set is a folder `<cache>/prepared/<digest>-<size>` with four .npy files and `about.json`, built once
+(`edgebench.data.building`).
+
+The folder is found by the content's digest alone. A machine that has the folder needs no source, so a run on many
+machines decodes once and sends what was decoded (`pack`, `unpack`).
 """
 
 from __future__ import annotations
 
-import errno
 import json
+import math
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from edgebench.data.cache import CACHE_VARIABLE, cache_folder
+from edgebench.data.building import build_once, check_space
+from edgebench.data.cache import cache_folder
 from edgebench.data.channels import ChannelSums
 from edgebench.data.cifar import read_cifar
 from edgebench.data.folder import DEFAULT_SIZE, read_folder
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # Part of the folder's name: raise it when decoding or the files' layout change.
 VERSION = 1
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+ARRAYS = ("train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,33 +78,81 @@ class Prepared:
         return (open_prepared, (self.folder,))
 
 
-def prepare(settings: DataSettings) -> Prepared:
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A prepared set in memory, to be sent to a machine that lacks it.
+
+    Attributes:
+        about: the text of `about.json`.
+        arrays: the four arrays, by the names of their files.
+    """
+
+    about: str
+    arrays: dict[str, npt.NDArray[Any]]
+
+
+def prepare(settings: DataSettings, content: str | None = None) -> Prepared:
     """The dataset of `settings` (its name and size; `train` and `val` are `split`'s), decoded once.
 
+    Args:
+        settings: which dataset.
+        content: SHA-256 that the source must have. A set that was prepared from it is used without a look at the
+            source, which may be on another machine.
+
     Raises:
-        DataError: the source is missing or damaged, the cache folder is not writable, the disk is full.
+        DataError: the source is missing or damaged, or is not `content`; the cache folder is not writable, the
+            disk is full.
     """
-    source, content = locate(settings.name), digest(settings)
-    size = settings.size or (DEFAULT_SIZE if source.kind == "folder" else None)
-    folder = cache_folder() / "prepared" / f"{content[:40]}-{size or 'native'}-v{VERSION}"
-    prepared = _try_open(folder)
-    if prepared is not None:
-        return prepared
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(folder.with_name(f"{folder.name}.lock")) as alone:
-            prepared = _try_open(folder)  # Another process may have built it while this one waited.
-            if prepared is None:
-                if alone:
-                    _remove_leftovers(folder)
-                _build(_read(source, size), source, content, folder)
-                if digest(settings) != content:
-                    shutil.rmtree(folder)
-                    raise DataError(f"'{settings.name}' changed while it was read", where=str(source.root))
-                prepared = open_prepared(folder)
-    except OSError as error:
-        raise _cannot_write(error, folder.parent) from error
-    return prepared
+    if content is not None and (known := find(settings, content)) is not None:
+        return known
+    source, found = locate(settings.name), digest(settings)
+    if content is not None and found != content:
+        raise DataError(
+            f"the content of '{settings.name}' changed after the run was planned",
+            expected=f"SHA-256 {content}",
+            hint="run the same command again",
+        )
+
+    def write(folder: Path) -> None:
+        size = settings.size or (DEFAULT_SIZE if source.kind == "folder" else None)
+        _decode(_read(source, size), source, found, folder)
+        if digest(settings) != found:
+            raise DataError(f"'{settings.name}' changed while it was read", where=str(source.root))
+
+    return build_once(_folder(settings, found), write, _try_open)
+
+
+def find(settings: DataSettings, content: str) -> Prepared | None:
+    """The set prepared from `content`, or None when this machine's cache does not have it."""
+    return _try_open(_folder(settings, content))
+
+
+def pack(settings: DataSettings, content: str) -> Packed:
+    """What another machine needs to have this set; prepared first where it is not yet. Errors as `prepare`."""
+    folder = prepare(settings, content).folder
+    # Plain views of the mapped files: numpy sends those without a copy of its own, but not a `memmap`.
+    arrays = {name: np.asarray(np.load(folder / name, mmap_mode="r")) for name in ARRAYS}
+    return Packed((folder / "about.json").read_text("utf-8"), arrays)
+
+
+def unpack(packed: Packed, settings: DataSettings, content: str) -> None:
+    """Put a set that was packed on another machine into this one's cache, unless it is there by now.
+
+    Raises:
+        DataError: the cache folder is not writable, the disk is full.
+    """
+
+    def write(folder: Path) -> None:
+        check_space(sum(array.nbytes for array in packed.arrays.values()), folder)
+        for name, array in packed.arrays.items():
+            _write_array(folder / name, array.shape, array.dtype.str, iter((array,)), None)
+        (folder / "about.json").write_text(packed.about, "utf-8")
+
+    build_once(_folder(settings, content), write, _try_open)
+
+
+def _folder(settings: DataSettings, content: str) -> Path:
+    return cache_folder() / "prepared" / f"{content[:40]}-{settings.size or 'native'}-v{VERSION}"
 
 
 def open_prepared(folder: Path) -> Prepared:
@@ -154,35 +202,23 @@ def _read(source: Source, size: int | None) -> Raw:
             return read_cifar(source.paths, size)
 
 
-def _build(raw: Raw, source: Source, content: str, folder: Path) -> None:
+def _decode(raw: Raw, source: Source, content: str, folder: Path) -> None:
     import PIL
 
-    _check_space(raw, folder.parent)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.tmp-"))
-    try:
-        os.chmod(temporary, 0o755)  # mkdtemp makes it private, but a cache may be shared.
-        sums = ChannelSums(raw.train.shape[3])
-        _write_split(temporary, "train", raw.train, sums)
-        _write_split(temporary, "test", raw.test, None)
-        about = {
-            "class_names": raw.class_names,
-            "digest": content,
-            "mean": sums.mean(),
-            "std": sums.std(),
-            "origin": source.origin,
-            "pillow": PIL.__version__,
-        }
-        (temporary / "about.json").write_text(json.dumps(about, indent=1), "utf-8")
-        if folder.exists():  # It did not open, so it is damaged: out of the way, in one step.
-            os.rename(folder, temporary / "damaged")
-        os.rename(temporary, folder)
-        shutil.rmtree(folder / "damaged", ignore_errors=True)
-    except OSError:
-        # Where locks do not work, another process may have finished first; its folder is as good.
-        if _try_open(folder) is None:
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    splits = (raw.train, raw.test)
+    check_space(sum(math.prod(split.shape) + split.labels.nbytes for split in splits), folder)
+    sums = ChannelSums(raw.train.shape[3])
+    _write_split(folder, "train", raw.train, sums)
+    _write_split(folder, "test", raw.test, None)
+    about = {
+        "class_names": raw.class_names,
+        "digest": content,
+        "mean": sums.mean(),
+        "std": sums.std(),
+        "origin": source.origin,
+        "pillow": PIL.__version__,
+    }
+    (folder / "about.json").write_text(json.dumps(about, indent=1), "utf-8")
 
 
 def _write_split(folder: Path, split: str, raw: RawSplit, sums: ChannelSums | None) -> None:
@@ -206,53 +242,3 @@ def _write_array(
         file.flush()
         os.fsync(file.fileno())  # So that the rename never outlives the content.
     assert count == shape[0], f"{path.name}: {count} of {shape[0]} rows"
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[bool]:
-    """Wait for, and hold, the right to build; False where the platform or file system has no locks."""
-    try:
-        import fcntl
-    except ImportError:  # pragma: no cover (Windows)
-        yield False
-        return
-    with open(path, "w") as file:
-        locked = False
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-            locked = True
-        yield locked
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what builders that were killed left behind; only the holder of the lock may."""
-    for leftover in folder.parent.glob(f"{folder.name}.tmp-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _check_space(raw: Raw, folder: Path) -> None:
-    need = sum(
-        int(np.prod(split.shape, dtype=object)) + split.labels.nbytes for split in (raw.train, raw.test)
-    )
-    free = shutil.disk_usage(folder).free
-    if need > free:
-        raise _full(f"{need / 2**20:.0f} MiB needed, {free / 2**20:.0f} MiB free", folder)
-
-
-def _full(detail: str, folder: Path) -> DataError:
-    return DataError(
-        f"no space for the decoded images ({detail})",
-        where=str(folder),
-        hint=f"free some, or set {CACHE_VARIABLE} to a folder on a larger disk",
-    )
-
-
-def _cannot_write(error: OSError, folder: Path) -> DataError:
-    if error.errno in _FULL:
-        return _full(error.strerror or str(error), folder)
-    return DataError(
-        f"the cache folder cannot be written ({error.strerror or error})",
-        expected="a writable folder",
-        where=str(folder),
-        hint=f"set {CACHE_VARIABLE} to one",
-    )

@@ -14,7 +14,7 @@ import traceback
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
-from edgebench.errors import DataError, EdgebenchError
+from edgebench.errors import EdgebenchError
 from edgebench.run import environment
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.trial import Trial
@@ -85,16 +85,9 @@ def _measure(trial: Trial) -> Measured:
         from edgebench.measure.properties import run_property
 
         return run_property(settings, trial.seed)
-    from edgebench.data.source import digest
     from edgebench.train.trial import run_training
 
-    if trial.data is not None and digest(settings.data) != trial.data:
-        raise DataError(
-            f"the content of '{settings.data.name}' changed after the run was planned",
-            expected=f"SHA-256 {trial.data}",
-            hint="run the same command again",
-        )
-    return run_training(settings, trial.seed)
+    return run_training(settings, trial.seed, trial.data)
 
 
 def limit_memory(limit: int) -> None:

@@ -22,11 +22,14 @@ from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.schedule import build_schedule
 
 
-def run_training(settings: TrainSettings, seed: int) -> Measured:
+def run_training(settings: TrainSettings, seed: int, content: str | None = None) -> Measured:
     """Train, validate after every epoch, and test the network of the last epoch once.
 
     The seed's streams are separate: split, order, augmentation and initial weights are the same in every arm, and what
     else an arm draws (dropout, mixing) cannot shift them.
+
+    Args:
+        content: digest that the dataset must have (`Trial.data`).
 
     Raises:
         DataError, ModelError, SettingsError: what the settings name cannot be had or built.
@@ -35,7 +38,7 @@ def run_training(settings: TrainSettings, seed: int) -> Measured:
     # In deterministic mode torch fills every new tensor with NaN, a debugging aid that costs a training step a fifth of
     # its time; no operation used here reads memory that it has not written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    data = prepare(settings.data)
+    data = prepare(settings.data, content)
     train, val = split(data.train_labels, settings.data, seed_value(seed, "split"))
     model = build_model(settings, data, seed)
     methods = methods_of(settings, data.classes)

@@ -2,12 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -16,7 +11,7 @@ import pytest
 
 from edgebench.claim.settings import DataSettings
 from edgebench.data import prepared as module
-from edgebench.data.prepared import Prepared, open_prepared, prepare
+from edgebench.data.prepared import Prepared, find, open_prepared, pack, prepare, unpack
 from edgebench.data.source import digest
 from edgebench.errors import DataError
 from tests.data import fixtures
@@ -96,6 +91,67 @@ def test_other_content_is_another_set(data: Path) -> None:
     assert (len(first.train_images), len(second.train_images)) == (9, 10)
 
 
+def test_a_set_is_found_by_its_content_without_its_source(data: Path, cache: Path) -> None:
+    settings = DataSettings(name="npz:x.npz")
+    fixtures.save(data / "x.npz", fixtures.plain())
+    content = digest(settings)
+    assert find(settings, content) is None
+    made = prepare(settings, content)
+    (data / "x.npz").unlink()
+    assert prepare(settings, content).folder == made.folder
+    with pytest.raises(DataError, match=r"there is no 'x\.npz'"):
+        prepare(settings)
+
+
+def test_a_source_of_other_content_than_planned_is_refused(data: Path, cache: Path) -> None:
+    settings = DataSettings(name="npz:x.npz")
+    fixtures.save(data / "x.npz", fixtures.plain())
+    planned = digest(settings)
+    fixtures.save(data / "x.npz", fixtures.plain(train=10))
+    with pytest.raises(DataError, match="changed after the run was planned; expected SHA-256 " + planned):
+        prepare(settings, planned)
+    assert not (cache / "prepared").exists()
+
+
+def test_a_set_that_was_sent_is_the_set_that_was_decoded(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DataSettings(name="folder:c", size=12)
+    fixtures.image_folder(data / "c")
+    content = digest(settings)
+    decoded = prepare(settings, content)
+    sent = pickle.dumps(pack(settings, content), protocol=5)
+    shutil.rmtree(data / "c")
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "elsewhere"))
+    for _ in range(2):  # the second finds it there
+        unpack(pickle.loads(sent), settings, content)
+    received = prepare(settings, content)
+    assert received.folder.parent == tmp_path / "elsewhere" / "prepared"
+    for file in sorted(decoded.folder.iterdir()):
+        assert (received.folder / file.name).read_bytes() == file.read_bytes()
+    assert len(sets(tmp_path / "elsewhere")) == 1
+
+
+def test_a_set_that_is_sent_is_not_copied_on_the_way() -> None:
+    settings = DataSettings(name="digits")
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(pack(settings, digest(settings)), protocol=5, buffer_callback=buffers.append)
+    assert len(head) < 2000
+    assert len(buffers) == 4
+
+
+def test_no_space_for_a_set_that_was_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = DataSettings(name="digits")
+    content = digest(settings)
+    packed = pack(settings, content)
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "elsewhere"))
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 1000))
+    with pytest.raises(DataError, match=r"no space for the decoded images .0 MiB needed, 0 MiB free"):
+        unpack(packed, settings, content)
+    assert sets(tmp_path / "elsewhere") == []
+
+
 def test_pickling_maps_the_arrays_again() -> None:
     digits = prepare(DataSettings(name="digits"))
     sent = pickle.dumps(digits)
@@ -136,36 +192,16 @@ def test_a_source_that_changes_while_it_is_read(
     data: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fixtures.save(data / "x.npz", fixtures.plain())
-    build = module._build
+    decode = module._decode
 
     def meddle(*arguments: object) -> None:
-        build(*arguments)  # type: ignore[arg-type]
+        decode(*arguments)  # type: ignore[arg-type]
         fixtures.save(data / "x.npz", fixtures.plain(train=12))
 
-    monkeypatch.setattr(module, "_build", meddle)
+    monkeypatch.setattr(module, "_decode", meddle)
     with pytest.raises(DataError, match="changed while it was read"):
         prepare(DataSettings(name="npz:x.npz"))
     assert sets(cache) == []
-
-
-def test_an_unwritable_cache_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "file" / "below"))
-    with pytest.raises(DataError, match=r"cannot be written.*set EDGEBENCH_CACHE"):
-        prepare(DataSettings(name="digits"))
-
-
-def test_a_disk_that_fills_up_while_writing(cache: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # As on a full disk, writes beyond the limit fail (Python ignores the signal that goes with it).
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-    try:
-        with pytest.raises(DataError, match=r"no space for the decoded images.*EDGEBENCH_CACHE"):
-            prepare(DataSettings(name="digits"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert sets(cache) == []
-    assert prepare(DataSettings(name="digits")).shape == (1, 8, 8)
 
 
 def test_a_disk_that_is_too_small_is_not_filled(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,70 +210,6 @@ def test_a_disk_that_is_too_small_is_not_filled(cache: Path, monkeypatch: pytest
     with pytest.raises(DataError, match=r"no space for the decoded images .0 MiB needed, 0 MiB free"):
         prepare(DataSettings(name="digits"))
     assert sets(cache) == []
-
-
-CHILD = """
-import sys, time
-from edgebench.claim.settings import DataSettings
-from edgebench.data import prepared
-
-def slow(path, shape, descr, chunks, sums, write=prepared._write_array):
-    write(path, shape, descr, chunks, sums)
-    if path.name == "train_images.npy":
-        print("halfway", flush=True)
-        time.sleep({pause})
-
-prepared._write_array = slow
-print(prepared.prepare(DataSettings(name="digits")).train_images.sum(), flush=True)
-"""
-
-
-def child(pause: float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", CHILD.format(pause=pause)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-
-
-def test_a_killed_builder_leaves_nothing_in_use(cache: Path) -> None:
-    with child(pause=60) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "halfway\n"
-        (leftover,) = sets(cache)
-        assert ".tmp-" in leftover.name
-        process.send_signal(signal.SIGKILL)
-    start = time.monotonic()
-    digits = prepare(DataSettings(name="digits"))
-    assert time.monotonic() - start < 10
-    assert sets(cache) == [digits.folder]
-
-
-def test_processes_that_race_build_one_set(cache: Path) -> None:
-    processes = [child(pause=0.3) for _ in range(3)]
-    outputs = [process.communicate(timeout=60)[0].split() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0]
-    # Only one of them built it; the others waited for it.
-    assert sorted(len(lines) for lines in outputs) == [1, 1, 2]
-    assert {lines[-1] for lines in outputs} == {str(prepare(DataSettings(name="digits")).train_images.sum())}
-    assert len(sets(cache)) == 1
-
-
-def test_without_locks_the_first_to_finish_wins(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import fcntl
-
-    def refuse(*_: object) -> None:
-        raise OSError("no locks here")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    build = module._build
-    settings = DataSettings(name="digits")
-
-    def late(*arguments: object) -> None:
-        monkeypatch.setattr(module, "_build", build)
-        prepare(settings)  # another process, which finishes first
-        build(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "_build", late)
-    assert prepare(settings).shape == (1, 8, 8)
-    assert len(sets(cache)) == 1
 
 
 @pytest.mark.skipif(not os.path.isfile(f"{REAL_DATA}/cifar10_jpeg.npz"), reason="needs EDGEBENCH_DATA")
