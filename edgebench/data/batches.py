@@ -10,7 +10,7 @@ gathering pixels 0.24 ms.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from edgebench.data.prepared import Prepared
-from edgebench.data.raw import Images, Labels
+from edgebench.data.raw import Labels
+from edgebench.data.resident import Mapped, Part, Resident, source
 
 if TYPE_CHECKING:
     from edgebench.claim.settings import AugmentSettings
@@ -49,8 +50,8 @@ def crop_and_flip(images: Tensor, padding: int, offsets: Tensor | None, flips: T
     Args:
         images: uint8 [B, H, W, C], contiguous.
         padding: zeros added on each side.
-        offsets: int64 [B, 2], top and left corner of each crop, 0..2·padding; None for no cropping.
-        flips: bool [B], which to mirror left-right; None for none.
+        offsets: int64 [B, 2], top and left corner of each crop, 0..2·padding; None for no cropping. On the CPU.
+        flips: bool [B], which to mirror left-right; None for none. On the CPU.
 
     Returns:
         uint8 [B, H, W, C]; the same as torchvision's `pad`, `crop` and `horizontal_flip`, image by image.
@@ -58,7 +59,7 @@ def crop_and_flip(images: Tensor, padding: int, offsets: Tensor | None, flips: T
     count, height, width, channels = images.shape
     if flips is not None:
         # Mirroring first is cheaper, and equal when the crop's left edge is mirrored with it.
-        chosen = flips.nonzero().view(-1)
+        chosen = flips.nonzero().view(-1).to(images.device)
         images = images.index_copy(0, chosen, images.index_select(0, chosen).flip(2))
     if offsets is None or padding == 0:
         return images
@@ -71,7 +72,8 @@ def crop_and_flip(images: Tensor, padding: int, offsets: Tensor | None, flips: T
     # All runs of W pixels, one starting at every pixel; only those within a row are ever selected.
     runs = padded.as_strided((count * tall * wide - width + 1, width * channels), (channels, 1))
     first = (torch.arange(count) * tall + top)[:, None] + torch.arange(height)
-    return runs.index_select(0, (first * wide + left[:, None]).view(-1)).view(count, height, width, channels)
+    chosen = (first * wide + left[:, None]).view(-1).to(images.device)
+    return runs.index_select(0, chosen).view(count, height, width, channels)
 
 
 class TrainBatches:
@@ -96,11 +98,11 @@ class TrainBatches:
         augmentation: torch.Generator,
         device: torch.device = CPU,
     ) -> None:
-        self._images, self._labels = prepared.train_images, prepared.train_labels
+        self._source = source(prepared, "train", device)
         self._indices = np.asarray(indices, np.int64)
         self._padding, self._flip = augment.crop or 0, augment.flip
         self._size = min(batch, len(self._indices))
-        self._order, self._augmentation, self._device = order, augmentation, device
+        self._order, self._augmentation = order, augmentation
         self._normalise = Normaliser(prepared, device)
 
     def __len__(self) -> int:
@@ -117,30 +119,22 @@ class TrainBatches:
         flips = draws[:, 2] < 0.5
         for number in range(len(self)):
             part = slice(number * self._size, (number + 1) * self._size)
-            images, labels = gather(self._images, self._labels, drawn[part])
+            images, labels = self._source.gather(drawn[part])
             images = crop_and_flip(
                 images,
                 self._padding,
                 offsets[part] if self._padding else None,
                 flips[part] if self._flip else None,
             )
-            yield self._normalise(images.to(self._device)), labels.to(self._device)
+            yield self._normalise(images), labels
 
 
 class _EvaluationBatches(Sequence[Batch]):
     """Batches in the order of the indices, made when asked for."""
 
-    def __init__(
-        self,
-        images: Images,
-        labels: Labels,
-        indices: Labels,
-        batch: int,
-        normalise: Normaliser,
-        device: torch.device,
-    ) -> None:
-        self._images, self._labels, self._indices = images, labels, indices
-        self._batch, self._normalise, self._device = batch, normalise, device
+    def __init__(self, source: Mapped | Resident, indices: Labels, batch: int, normalise: Normaliser) -> None:
+        self._source, self._indices = source, indices
+        self._batch, self._normalise = batch, normalise
 
     def __len__(self) -> int:
         return -(-len(self._indices) // self._batch)
@@ -153,13 +147,13 @@ class _EvaluationBatches(Sequence[Batch]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         start = range(0, len(self._indices), self._batch)[index]
-        images, labels = gather(self._images, self._labels, self._indices[start : start + self._batch])
-        return self._normalise(images.to(self._device)), labels.to(self._device)
+        images, labels = self._source.gather(self._indices[start : start + self._batch])
+        return self._normalise(images), labels
 
 
 def evaluation_batches(
     prepared: Prepared,
-    part: Literal["train", "test"],
+    part: Part,
     indices: npt.ArrayLike | None = None,
     *,
     batch: int = EVALUATION_BATCH,
@@ -180,16 +174,7 @@ def evaluation_batches(
         A sequence of (float32 [B, C, H, W] in channels-last order, int64 [B]), to be iterated as often as
         wanted.
     """
-    images, labels = (
-        (prepared.train_images, prepared.train_labels)
-        if part == "train"
-        else (prepared.test_images, prepared.test_labels)
-    )
-    chosen = np.arange(len(labels)) if indices is None else np.asarray(indices, np.int64)
-    batches = _EvaluationBatches(images, labels, chosen, batch, Normaliser(prepared, device), device)
+    found = source(prepared, part, device)
+    chosen = np.arange(len(found.labels)) if indices is None else np.asarray(indices, np.int64)
+    batches = _EvaluationBatches(found, chosen, batch, Normaliser(prepared, device))
     return list(batches) if keep else batches
-
-
-def gather(images: Images, labels: Labels, indices: Labels) -> Batch:
-    """Copy some images and labels out of the mapped arrays: uint8 [B, H, W, C] and int64 [B]."""
-    return torch.from_numpy(images.take(indices, axis=0)), torch.from_numpy(labels.take(indices))
