@@ -182,7 +182,9 @@ class Claims:
         from edgebench.run.history import RunLog, new_uid
 
         worker = getattr(self.config, "workerinput", {})
-        session = open_session(self.options, shared_by=int(worker.get("workercount", 1)))
+        baselines = Baselines()
+        workers = int(worker.get("workercount", 1))
+        session = open_session(self.options, shared_by=workers, baseline=baselines.get)
         items = [item for item in tests.items if isinstance(item, EffectItem)]
         if session.prefetch:
             for item in items:
@@ -197,7 +199,7 @@ class Claims:
             executor=self.options.executor,
             claims=items[0].path.parent.parent,
         )
-        self._baselines, self._session = Baselines(), session
+        self._baselines, self._session = baselines, session
         return session
 
     def pytest_sessionfinish(self) -> None:

@@ -15,10 +15,11 @@ from rich.table import Column
 from edgebench.claim.claim import Case, Claim, Tier
 from edgebench.errors import StoreError
 from edgebench.report.result import Baselines, Result, assess
+from edgebench.run.case import Judged
 from edgebench.run.harness import Options, open_session
 from edgebench.run.history import RunLog, new_uid
 from edgebench.run.jobs import Progress as Snapshot
-from edgebench.run.session import Judged, Key, Session
+from edgebench.run.session import Key, Session
 
 Settled = list[tuple[Case, dict[str, Judged]]]
 
@@ -49,7 +50,7 @@ def live_session(options: Options) -> Iterator[Session]:
             running = "; ".join(now.running)
             bar.update(task, description="trials", completed=done, total=done + now.waiting, running=running)
 
-        session = open_session(options, notify=notify)
+        session = open_session(options, baseline=Baselines().get, notify=notify)
         try:
             yield session
         finally:

@@ -19,8 +19,8 @@ from edgebench.judge.baseline_file import dump
 from edgebench.report.live import Settled, live_session, settle_claims
 from edgebench.report.result import Baselines
 from edgebench.run import environment
+from edgebench.run.case import Judged
 from edgebench.run.harness import Options
-from edgebench.run.session import Judged
 
 
 def record_baselines(

@@ -14,7 +14,7 @@ from edgebench.judge.baseline import Baseline, compare
 from edgebench.judge.baseline_file import load
 from edgebench.judge.verdict import Outcome, Verdict
 from edgebench.run import environment
-from edgebench.run.session import Judged
+from edgebench.run.case import Judged
 
 
 @dataclass(frozen=True)

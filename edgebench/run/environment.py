@@ -19,6 +19,7 @@ _CHIP = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "C
 _MISSING = "not installed"
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return metadata.version(package)

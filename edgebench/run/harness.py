@@ -15,7 +15,7 @@ from edgebench.run import environment
 from edgebench.run.executor import Executor
 from edgebench.run.jobs import Progress
 from edgebench.run.local import LocalExecutor
-from edgebench.run.order import Outlook
+from edgebench.run.outlook import ReadBaseline, StoredOutlook
 from edgebench.run.session import Session
 from edgebench.run.store import Store
 
@@ -110,13 +110,13 @@ def open_session(
     options: Options,
     *,
     shared_by: int = 1,
-    outlook: Callable[[Store, str], Outlook] | None = None,
+    baseline: ReadBaseline | None = None,
     notify: Callable[[Progress], None] | None = None,
 ) -> Session:
     """A session over the options' store; `shared_by` processes of one test run divide the cores between them.
 
     Args:
-        outlook: makes the expectations by which work is ordered, from the store and the key of the identity.
+        baseline: reads a claim's baseline at a tier, for what to expect of work that was never done here.
 
     Raises:
         StoreError: when the store cannot be opened.
@@ -125,7 +125,8 @@ def open_session(
     store = Store(options.store_path())
     try:
         executor = _open_executor(options, shared_by)
-        expected = outlook(store, environment.identity_key(executor.identity)) if outlook else None
+        key = environment.identity_key(executor.identity)
+        outlook = StoredOutlook(store, key, baseline or (lambda claim, tier: None))
     except BaseException:
         store.close()
         raise
@@ -133,7 +134,7 @@ def open_session(
         store,
         executor,
         prefetch=shared_by == 1,
-        outlook=expected,
+        outlook=outlook,
         time_budget=options.time_budget,
         notify=notify,
     )

@@ -67,6 +67,7 @@ class LocalExecutor:
         self.identity = environment.identity()
         self._running: dict[Connection, _Running] = {}
         self._unstarted: list[tuple[Trial, Record]] = []
+        self._leaving: list[tuple[float, ForkServerProcess]] = []  # by when each is to be gone
 
     @property
     def free(self) -> int:
@@ -107,6 +108,7 @@ class LocalExecutor:
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
         """Trials that ended, waiting up to `seconds` for the first."""
+        self._reap()
         unstarted, self._unstarted = self._unstarted, []
         if unstarted or not self._running:
             return unstarted
@@ -127,7 +129,16 @@ class LocalExecutor:
             each.process.join()
             each.connection.close()
         self._running.clear()
+        self._reap(at_once=True)
         return [trial for each in cut for trial in each.trials]
+
+    def _reap(self, at_once: bool = False) -> None:
+        """See off the processes that sent their results; nothing that one still does is worth waiting long for."""
+        for due, process in self._leaving:
+            if at_once or (time.monotonic() > due and process.is_alive()):
+                process.kill()
+                process.join()
+        self._leaving = [(due, process) for due, process in self._leaving if process.is_alive()]
 
     def _collect(self, done: _Running) -> list[tuple[Trial, Record]]:
         del self._running[done.connection]
@@ -136,10 +147,8 @@ class LocalExecutor:
         except (EOFError, OSError):
             records = self._death(done)
         else:
-            done.process.join(_LEAVING)
-            if done.process.is_alive():  # the result is here: nothing that is left to do is worth waiting for
-                done.process.kill()
-                done.process.join()
+            # Its memory takes a while to be given back: the next trial need not wait for that.
+            self._leaving.append((time.monotonic() + _LEAVING, done.process))
         done.connection.close()
         return list(zip(done.trials, records, strict=True))
 
@@ -192,7 +201,7 @@ def _context() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     # The driver's own main module is imported again by every child; preloaded, that costs nothing.
     main = [name for name in ("pytest", "edgebench.cli") if name in sys.modules]
-    context.set_forkserver_preload(["edgebench.run.preload", *main])
+    context.set_forkserver_preload([*main, "edgebench.run.preload"])
     # First, because starting the resource tracker unblocks the signals that are blocked below.
     resource_tracker.ensure_running()
     with _environment(), _no_interrupt():

@@ -8,15 +8,14 @@ for effects that are still pending. Work goes to the cases that promise the most
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from edgebench.claim.claim import Case, Claim, Effect, Tier
 from edgebench.errors import EdgebenchError
 from edgebench.judge.effects import arms_to_run, judge_effect
 from edgebench.judge.verdict import Pending, Verdict
-from edgebench.run import environment
+from edgebench.run.case import CaseState, Judged
 from edgebench.run.executor import Executor
 from edgebench.run.jobs import Job, Jobs, Progress
 from edgebench.run.order import Outlook, promise
@@ -25,49 +24,6 @@ from edgebench.run.store import Store
 from edgebench.run.trial import Trial, trials_of
 
 _POLL = 0.2  # seconds between looks at trials that another process runs
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What became of an effect: a verdict, or why there is none.
-
-    Attributes:
-        failure: what went wrong, when it cannot be judged.
-        pending: what is still missing, when the time budget ended before a verdict.
-        cached, trained: how many of its trials came from the store, and how many were run.
-        diverged: how many of its trials diverged; they count with their worst values.
-        seconds: how long its trials took, all of them together, whoever ran them.
-        identity: of the machines that its trials ran on.
-    """
-
-    effect: Effect
-    verdict: Verdict | None
-    failure: str | None = None
-    pending: str | None = None
-    cached: int = 0
-    trained: int = 0
-    diverged: int = 0
-    seconds: float = 0.0
-    identity: Mapping[str, str | int] = field(default_factory=environment.identity)
-
-
-@dataclass
-class _CaseState:
-    claim: Claim
-    case: Case
-    tier: Tier
-    pending: dict[str, Effect]
-    look: int
-    judged: dict[str, Judged] = field(default_factory=dict)
-    needed: dict[tuple[str, int], str] = field(default_factory=dict)  # (arm, seed) → trial hash
-    planned: tuple[int, tuple[str, ...]] | None = None  # the look and the arms that `needed` was made for
-    verdicts: tuple[float, ...] = ()  # effects expected to be decided at each of `looks` or before
-
-    @property
-    def looks(self) -> tuple[int, ...]:
-        """The current look and those after it; exact values are decided by the first."""
-        later = () if self.claim.exact else self.tier.looks
-        return (self.look, *(look for look in later if look > self.look))
 
 
 Key = tuple[str, str]  # the claim's file, because two roots may hold equal ids, and the case id
@@ -104,13 +60,13 @@ class Session:
         self.notify = notify
         self._deadline = None if time_budget is None else time.monotonic() + time_budget
         self.jobs = Jobs(store, executor)
-        self._cases: dict[Key, _CaseState] = {}
+        self._cases: dict[Key, CaseState] = {}
 
     def add(self, claim: Claim, case: Case, tier: Tier) -> Key:
         """Add a case at a tier; returns the key to settle it by."""
         key = (str(claim.path), case.id)
         if key not in self._cases:
-            self._cases[key] = _CaseState(claim, case, tier, dict(case.effects), tier.looks[0])
+            self._cases[key] = CaseState(claim, case, tier, dict(case.effects), tier.looks[0])
         return key
 
     def settle(self, key: Key) -> dict[str, Judged]:
@@ -159,7 +115,7 @@ class Session:
 
     # One turn: fill the free workers, collect what ended, judge the cases that this completes.
 
-    def _turn(self, wanted: _CaseState | None) -> None:
+    def _turn(self, wanted: CaseState | None) -> None:
         queue = [job for state in self._order(wanted) for job in self._open(state)]
         fitting = [job for job in queue if self._fits(job.trial)]
         if self._is_over(queue, fitting):
@@ -173,7 +129,7 @@ class Session:
             if state is wanted or state.needed:
                 self._advance(state)
 
-    def _order(self, wanted: _CaseState | None) -> list[_CaseState]:
+    def _order(self, wanted: CaseState | None) -> list[CaseState]:
         if wanted is not None and not self.prefetch:
             return [wanted]
         others = [state for state in self._cases.values() if state.pending and state is not wanted]
@@ -182,11 +138,11 @@ class Session:
         ranked = sorted((state for state in others if state.pending), key=self._promise, reverse=True)
         return ranked if wanted is None else [wanted, *ranked]
 
-    def _open(self, state: _CaseState) -> list[Job]:
+    def _open(self, state: CaseState) -> list[Job]:
         jobs = (self.jobs[trial_hash] for trial_hash in state.needed.values())
         return [job for job in jobs if job.is_open]
 
-    def _promise(self, state: _CaseState) -> float:
+    def _promise(self, state: CaseState) -> float:
         """Expected verdicts per second of work that the case still needs."""
         lengths = [self.outlook.seconds(job.trial) for job in self._open(state)]
         known = [length for length in lengths if length is not None]
@@ -195,6 +151,13 @@ class Session:
         seconds = [sum(mean if length is None else length for length in lengths)]
         arms = len({arm for arm, _ in state.needed})
         seconds += [mean * arms * (later - look) for look, later in pairwise(state.looks)]
+        if not state.verdicts:  # only now, because a case whose trials are all there never comes here
+            effects = state.pending.values()
+            chances = [
+                self.outlook.decided(state.claim, state.case, state.tier, effect, state.looks)
+                for effect in effects
+            ]
+            state.verdicts = tuple(map(sum, zip(*chances, strict=True)))
         return promise(seconds, state.verdicts)
 
     def _fits(self, trial: Trial) -> bool:
@@ -214,28 +177,26 @@ class Session:
         self.jobs.stop()
         for state in self._cases.values():
             self._advance(state)
-            for key, effect in list(state.pending.items()):
+            for effect in list(state.pending.values()):
                 jobs = [job for _, job in self._jobs_of(state, effect)]
                 there = sum(job.record is not None for job in jobs)
                 missing = f"{there} of the {len(jobs)} trials of its next look ({state.look} seeds) are there"
-                self._settle_effect(
-                    state, key, Judged(effect, None, pending=f"the time budget ended: {missing}")
-                )
+                state.settle(Judged(effect, None, pending=f"the time budget ended: {missing}"))
 
-    def _advance(self, state: _CaseState) -> None:
+    def _advance(self, state: CaseState) -> None:
         """Judge the case as far as its records go; leaves it either settled or waiting for trials."""
         while state.pending:
             try:
                 self._need(state)
             except EdgebenchError as error:
-                for key, effect in list(state.pending.items()):
-                    self._settle_effect(state, key, Judged(effect, None, str(error)))
+                for effect in list(state.pending.values()):
+                    state.settle(Judged(effect, None, str(error)))
                 return
             if any(self.jobs[trial_hash].record is None for trial_hash in state.needed.values()):
                 return
             self._judge(state)
 
-    def _need(self, state: _CaseState) -> None:
+    def _need(self, state: CaseState) -> None:
         """List the trials that the pending effects need up to the current look."""
         claim, tier = state.claim, state.tier
         needing = {arm for effect in state.pending.values() for arm in arms_to_run(effect, claim, tier)}
@@ -246,29 +207,27 @@ class Session:
         for arm, trial in trials_of(claim, tier, arms, range(state.look)):
             state.needed[arm, trial.seed] = trial.hash
             self.jobs.need(trial, tier.timeout, tier.memory)
-        effects = state.pending.values()
-        chances = [self.outlook.decided(claim, state.case, tier, each, state.looks) for each in effects]
-        state.verdicts = tuple(map(sum, zip(*chances, strict=True)))
+        state.verdicts = ()
 
-    def _judge(self, state: _CaseState) -> None:
+    def _judge(self, state: CaseState) -> None:
         claim, tier = state.claim, state.tier
         observed: dict[tuple[str, int], Measured] = {}
         for place, trial_hash in state.needed.items():
             record = self.jobs[trial_hash].record
             if record is not None and record.measured is not None:
                 observed[place] = record.measured
-        for key, effect in list(state.pending.items()):
+        for effect in list(state.pending.values()):
             jobs = self._jobs_of(state, effect)
             if (failure := _failure(jobs)) is not None:
-                self._settle_effect(state, key, Judged(effect, None, failure))
+                state.settle(Judged(effect, None, failure))
                 continue
             try:
                 verdict = judge_effect(effect, claim, tier, observed, state.look)
             except EdgebenchError as error:
-                self._settle_effect(state, key, Judged(effect, None, str(error)))
+                state.settle(Judged(effect, None, str(error)))
                 continue
             if not isinstance(verdict, Pending):
-                self._settle_effect(state, key, self._judged(effect, verdict, [job for _, job in jobs]))
+                state.settle(self._judged(effect, verdict, [job for _, job in jobs]))
         if state.pending:
             state.look = next(look for look in tier.looks if look > state.look)
 
@@ -284,14 +243,10 @@ class Session:
             identity=self.executor.identity,
         )
 
-    def _jobs_of(self, state: _CaseState, effect: Effect) -> list[tuple[str, Job]]:
+    def _jobs_of(self, state: CaseState, effect: Effect) -> list[tuple[str, Job]]:
         """The effect's trials, each with the arm that it is of."""
         arms = arms_to_run(effect, state.claim, state.tier)
         return [(arm, self.jobs[trial_hash]) for (arm, _), trial_hash in state.needed.items() if arm in arms]
-
-    def _settle_effect(self, state: _CaseState, key: str, judged: Judged) -> None:
-        state.judged[key] = judged
-        del state.pending[key]
 
 
 def _failure(jobs: list[tuple[str, Job]]) -> str | None:

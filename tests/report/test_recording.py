@@ -15,7 +15,7 @@ from edgebench.judge.expectation import parse_expectation
 from edgebench.judge.verdict import Outcome, Verdict, judge_exact, judge_seeds
 from edgebench.report import recording
 from edgebench.report.recording import _carry_first, _keep_reason, _trial_seconds
-from edgebench.run.session import Judged
+from edgebench.run.case import Judged
 from tests.judge.fixtures import baseline_of
 
 

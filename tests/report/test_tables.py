@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edgebench.judge.verdict import Verdict, invalid_verdict, judge_exact, judge_seeds
 from edgebench.report.result import Baselines, Result, assess
 from edgebench.report.tables import failure, number, summary, tally
-from edgebench.run.session import Judged
+from edgebench.run.case import Judged
 from tests import roots
 
 

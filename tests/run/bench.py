@@ -9,8 +9,9 @@ from typing import Any
 
 from edgebench.claim.claim import Claim
 from edgebench.claim.settings import TrainSettings
+from edgebench.run.case import Judged
 from edgebench.run.record import Measured
-from edgebench.run.session import Judged, Session
+from edgebench.run.session import Session
 from edgebench.run.store import Store
 from edgebench.run.trial import Trial
 from tests import roots
