@@ -21,9 +21,10 @@ TIER = "no tier is called 'smokey'; expected one of smoke, short, paper (did you
 def test_exit_statuses_are_told_apart() -> None:
     """typer's own errors of usage exit with 2, an interrupt with 130."""
     codes = [
-        0, options.NOT_AS_RECORDED, options.USAGE, options.NOTHING_SELECTED, options.FAILED, options.INTERRUPTED
+        0, options.NOT_AS_RECORDED, options.USAGE, options.NOTHING_SELECTED, options.FAILED, options.PENDING,
+        options.INTERRUPTED
     ]  # fmt: skip
-    assert codes == [0, 1, 2, 3, 4, 130]
+    assert codes == [0, 1, 2, 3, 4, 5, 130]
 
 
 def test_version_and_help(shell: Shell) -> None:

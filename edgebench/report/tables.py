@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from edgebench.report.result import Result
 
-_STATE = {
+STATE = {
     "matches": "✓ as recorded",
     "compatible": "≈ other machine",
     "flipped": "✗ FLIPPED",
@@ -32,14 +32,24 @@ def number(value: float | None) -> str:
 def _state(result: Result) -> str:
     """How it stands to its baseline, and that it has moved away from the first one although every step was accepted."""
     since = f" · moved since {result.expected['first']['when']}" if result.moved and result.expected else ""
-    return _STATE[result.baseline] + since
+    return STATE[result.baseline] + since
 
 
 def _interval(low: float | None, high: float | None) -> str:
     return f"[{number(low)}, {number(high)}]"
 
 
-def _measured(result: Result) -> str:
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> str:
+    """A narrow table: columns as wide as what is in them, those named in `right` aligned to the right."""
+    content = [headers, ["-" * len(name) for name in headers], *([str(each) for each in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*content, strict=True)]
+    content[1] = ["-" * width for width in widths]
+    align = ["right" if name in right else "left" for name in headers]
+    return tabulate(content, (), tablefmt="plain", disable_numparse=True, colalign=align)
+
+
+def measured(result: Result) -> str:
+    """The value with its interval, where it has one."""
     interval = f" {_interval(result.low, result.high)}" if result.low is not None else ""
     return number(result.value) + interval
 
@@ -58,7 +68,7 @@ def summary(results: Sequence[Result]) -> str:
         claim = result.claim if result.claim != shown else ""
         shown = result.claim
         rows.append(
-            [claim, result.item, _published(result), _measured(result), result.n or "–", result.label,
+            [claim, result.item, _published(result), measured(result), result.n or "–", result.label,
              _state(result)]
         )  # fmt: skip
     headers = ["claim", "effect", "published", "measured [interval]", "n", "verdict", "baseline"]
@@ -82,11 +92,11 @@ def tally(results: Sequence[Result]) -> str:
     state = "all as recorded" if not red else f"{red} not as recorded"
     if not red and counts["pending"]:
         state = "the others as recorded" if counts["pending"] < len(results) else "nothing to compare"
-    if not red and any(result.baseline == "not compared" for result in results):
+    if not red and any(r.baseline == "not compared" and r.verdict != "pending" for r in results):
         state = "baselines not compared"
     if slow := sum(result.moved is not None for result in results):
         state += f"; {slow} moved since the first accepted baseline"
-    ran = any(result.trained or result.verdict == "failed" for result in results)
+    ran = any(result.trained or result.verdict in ("failed", "pending") for result in results)
     return f"{', '.join(words)}; {state}" + ("" if ran else "; nothing had to be run")
 
 
@@ -98,7 +108,7 @@ def moved(results: Sequence[Result]) -> str:
 def failure(result: Result) -> str:
     """Why an item is red: where it stands, what was expected and measured, side by side."""
     # The first words are all that pytest's short summary shows.
-    what = result.label if result.verdict in ("failed", "invalid") else _STATE[result.baseline].lstrip("✗– ")
+    what = result.label if result.verdict in ("failed", "invalid") else STATE[result.baseline].lstrip("✗– ")
     lines = [
         f"{what}: {result.id} at tier {result.tier}",
         result.location,
@@ -119,7 +129,7 @@ def failure(result: Result) -> str:
     if result.low is not None:
         shown = _interval(result.low, result.high)
     rows.append(
-        ["measured", number(result.value), shown, result.n or "", result.label, "", _STATE[result.baseline]]
+        ["measured", number(result.value), shown, result.n or "", result.label, "", STATE[result.baseline]]
     )
     headers = ["", "value", "interval", "n", "verdict", "tolerance", ""]
     lines.append(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))

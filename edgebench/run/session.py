@@ -178,10 +178,14 @@ class Session:
         for state in self._cases.values():
             self._advance(state)
             for effect in list(state.pending.values()):
-                jobs = [job for _, job in self._jobs_of(state, effect)]
-                there = sum(job.record is not None for job in jobs)
-                missing = f"{there} of the {len(jobs)} trials of its next look ({state.look} seeds) are there"
-                state.settle(Judged(effect, None, pending=f"the time budget ended: {missing}"))
+                jobs = [job for _, job in self._jobs_of(state, effect) if job.record is not None]
+                needed = len(self._jobs_of(state, effect))
+                missing = (
+                    f"{len(jobs)} of the {needed} trials of its next look ({state.look} seeds) are there"
+                )
+                cached = sum(job.cached for job in jobs)
+                said = f"the time budget ended: {missing}"
+                state.settle(Judged(effect, None, pending=said, cached=cached, trained=len(jobs) - cached))
 
     def _advance(self, state: CaseState) -> None:
         """Judge the case as far as its records go; leaves it either settled or waiting for trials."""
