@@ -1,4 +1,4 @@
-"""The command line: `edgebench list | show | validate | run | baseline | schema | data`."""
+"""The command line: `edgebench list | show | validate | run | baseline | history | compare | schema | data`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgebench import __version__
-from edgebench.cli import baselines, claims, data, running
+from edgebench.cli import baselines, claims, data, history, running
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.errors import EdgebenchError, SettingsError
 
@@ -61,6 +61,8 @@ _baseline = _group("Record and compare the results that claims are held against.
 _baseline.command("record")(baselines.record)
 _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
+app.command("history")(history.history)
+app.command("compare")(history.compare)
 app.command("schema")(claims.schema)
 _data = _group("Get datasets.")
 _data.command("fetch")(data.fetch)

@@ -41,9 +41,8 @@ def _interval(low: float | None, high: float | None) -> str:
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> str:
     """A narrow table: columns as wide as what is in them, those named in `right` aligned to the right."""
-    content = [headers, ["-" * len(name) for name in headers], *([str(each) for each in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*content, strict=True)]
-    content[1] = ["-" * width for width in widths]
+    content = [list(headers), *([str(each) for each in row] for row in rows)]
+    content.insert(1, ["-" * max(map(len, column)) for column in zip(*content, strict=True)])
     align = ["right" if name in right else "left" for name in headers]
     return tabulate(content, (), tablefmt="plain", disable_numparse=True, colalign=align)
 

@@ -153,6 +153,19 @@ class Database:
                 return
 
 
+def open_existing(path: Path) -> Database:
+    """Open a store to read what it has; unlike `Database`, never makes one.
+
+    Raises:
+        StoreError: when there is none, or it cannot be opened.
+    """
+    if not path.is_file():
+        raise StoreError(
+            "there is no store", where=str(path), hint="runs make one; choose another file with --store"
+        )
+    return Database(path)
+
+
 def _hint(error: sqlite3.DatabaseError) -> str:
     text = str(error)
     if "full" in text or "I/O" in text:
