@@ -3,64 +3,111 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from edgebench.claim.settings import TrainSettings
-from edgebench.data.batches import TrainBatches, evaluation_batches
+from edgebench.data.batches import Batch, TrainBatches, evaluation_batches
 from edgebench.data.prepared import Prepared, prepare
+from edgebench.data.raw import Labels
 from edgebench.data.split import split
 from edgebench.methods.hooks import Method
 from edgebench.methods.mixing import Mixup
 from edgebench.models import registry
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
-from edgebench.train.loop import Curves, Diverged, evaluate, fit
+from edgebench.train.device import ready
+from edgebench.train.loop import Curves, Diverged, Score, evaluate, fit
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.schedule import build_schedule
 
 
-def run_training(settings: TrainSettings, seed: int, content: str | None = None) -> Measured:
-    """Train, validate after every epoch, and test the network of the last epoch once.
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What one seed of an arm trains: its network, methods and images.
+
+    Attributes:
+        model: with the seed's initial weights, wrapped by the methods.
+        methods: in the order in which they act.
+        batches: one augmented epoch each time it is iterated.
+        validation: un-augmented batches for the score after every epoch.
+        train: indices of the training images.
+    """
+
+    seed: int
+    data: Prepared
+    model: nn.Module
+    methods: list[Method]
+    batches: TrainBatches
+    validation: Sequence[Batch]
+    train: Labels
+    device: torch.device
+
+    def final_batches(self) -> tuple[Sequence[Batch], Sequence[Batch]]:
+        """All test images, then all training images, un-augmented: what the trained network is scored on."""
+        return (
+            evaluation_batches(self.data, "test", device=self.device),
+            evaluation_batches(self.data, "train", self.train, device=self.device),
+        )
+
+
+def set_up(settings: TrainSettings, data: Prepared, seed: int, device: torch.device) -> Start:
+    """Everything that a seed's training starts from.
 
     The seed's streams are separate: split, order, augmentation and initial weights are the same in every arm, and what
-    else an arm draws (dropout, mixing) cannot shift them.
-
-    Args:
-        content: digest that the dataset must have (`Trial.data`).
+    else an arm draws (dropout, mixing) cannot shift them. All are drawn on the CPU, the same for every device.
 
     Raises:
         DataError, ModelError, SettingsError: what the settings name cannot be had or built.
     """
-    torch.use_deterministic_algorithms(True)
-    # In deterministic mode torch fills every new tensor with NaN, a debugging aid that costs a training step a fifth of
-    # its time; no operation used here reads memory that it has not written.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    data = prepare(settings.data, content)
     train, val = split(data.train_labels, settings.data, seed_value(seed, "split"))
-    model = build_model(settings, data, seed)
+    model = build_model(settings, data, seed).to(device)
     methods = methods_of(settings, data.classes)
     for method in methods:
         model = method.wrap(model)
     batches = TrainBatches(
-        data, train, settings.augment, settings.batch, _stream(seed, "order"), _stream(seed, "augment")
+        data,
+        train,
+        settings.augment,
+        settings.batch,
+        _stream(seed, "order"),
+        _stream(seed, "augment"),
+        device,
     )
-    optimiser = build_optimiser(settings.optimiser, model)
+    validation = evaluation_batches(data, "train", val, keep=True, device=device)
+    return Start(seed, data, model, methods, batches, validation, train, device)
+
+
+def run_training(
+    settings: TrainSettings, seed: int, content: str | None = None, device: str = "cpu"
+) -> Measured:
+    """Train, validate after every epoch, and test the network of the last epoch once.
+
+    Args:
+        content: digest that the dataset must have (`Trial.data`).
+        device: `cpu` or `cuda`.
+
+    Raises:
+        DataError, ModelError, SettingsError: what the settings name cannot be had or built.
+    """
+    start = set_up(settings, prepare(settings.data, content), seed, ready(device))
+    optimiser = build_optimiser(settings.optimiser, start.model)
     schedule = build_schedule(settings.schedule, optimiser, settings.epochs)
-    metrics = {"params": float(trainable_parameters(model))}
     curves = Curves()
     torch.manual_seed(seed_value(seed, "noise"))
     started = time.perf_counter()
     try:
         fit(
-            model,
-            batches,
-            evaluation_batches(data, "train", val, keep=True),
+            start.model,
+            start.batches,
+            start.validation,
             optimiser=optimiser,
             schedule=schedule,
-            methods=methods,
+            methods=start.methods,
             epochs=settings.epochs,
             label_smoothing=settings.label_smoothing,
             curves=curves,
@@ -68,11 +115,20 @@ def run_training(settings: TrainSettings, seed: int, content: str | None = None)
         diverged = False
     except Diverged:
         diverged = True
-    metrics["train_seconds"] = time.perf_counter() - started
-    correct = None
+    seconds = time.perf_counter() - started
+    scores = None
     if not diverged:
-        test = evaluate(model, evaluation_batches(data, "test"))
-        seen = evaluate(model, evaluation_batches(data, "train", train))
+        test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
+        scores = (test, seen)
+    return measured(trainable_parameters(start.model), seconds, curves, scores)
+
+
+def measured(parameters: int, seconds: float, curves: Curves, scores: tuple[Score, Score] | None) -> Measured:
+    """What a training yields, from its curves and the final scores on test and training images; None: it diverged."""
+    metrics = {"params": float(parameters), "train_seconds": seconds}
+    correct = None
+    if scores is not None:
+        test, seen = scores
         correct = pack(test.correct)
         metrics |= {
             "top1": test.top1,
@@ -82,9 +138,8 @@ def run_training(settings: TrainSettings, seed: int, content: str | None = None)
             "val_loss": curves.val_loss[-1],
             "train_loss": curves.train_loss[-1],
         }
-    return Measured(
-        metrics, {name: tuple(values) for name, values in vars(curves).items()}, correct, diverged
-    )
+    values = {name: tuple(values) for name, values in vars(curves).items()}
+    return Measured(metrics, values, correct, scores is None)
 
 
 def build_model(settings: TrainSettings, data: Prepared, seed: int) -> nn.Module:
@@ -104,7 +159,7 @@ def methods_of(settings: TrainSettings, classes: int) -> list[Method]:
 
 def pack(correct: Tensor) -> bytes:
     """Per-example correctness (bool [N]) eight to a byte, the first example in the highest bit."""
-    return np.packbits(correct.numpy()).tobytes()
+    return np.packbits(correct.cpu().numpy()).tobytes()
 
 
 def _stream(seed: int, purpose: str) -> torch.Generator:
