@@ -34,6 +34,7 @@ def test_version_and_help(shell: Shell) -> None:
         "list",
         "show",
         "validate",
+        "plan",
         "run",
         "baseline record",
         "baseline diff",

@@ -1,4 +1,4 @@
-"""The command line: `edgebench list | show | validate | run | baseline | history | compare | schema | data`."""
+"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | schema | data`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgebench import __version__
-from edgebench.cli import baselines, claims, data, history, running
+from edgebench.cli import baselines, claims, data, history, plan, running
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.errors import EdgebenchError, SettingsError
 
@@ -56,6 +56,7 @@ app = typer.Typer(
 app.command("list")(claims.list_claims)
 app.command("show")(claims.show)
 app.command("validate")(claims.validate)
+app.command("plan")(plan.plan)
 app.command("run")(running.run)
 _baseline = _group("Record and compare the results that claims are held against.")
 _baseline.command("record")(baselines.record)
