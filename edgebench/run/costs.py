@@ -55,7 +55,7 @@ class Costs:
         self._identity = identity
         self._stored: frozenset[str] | None = None
         self._seconds: dict[str, list[float]] = {}  # by settings
-        self._parsed: dict[str, dict[str, Any]] = {}
+        self._alike: dict[str, dict[str, Any]] = {}  # what was timed: by what is comparable, then by text
         self._found: dict[str, Cost | None] = {}
 
     def add(self, trial: Trial, seconds: float) -> None:
@@ -66,11 +66,12 @@ class Costs:
         settings = trial.settings_json
         if settings in self._read():
             return
-        if settings in self._seconds:
-            self._found.pop(settings, None)
-        else:
-            self._found.clear()  # it may be similar to others
-        self._seconds.setdefault(settings, []).append(seconds)
+        self._found.pop(settings, None)
+        if (
+            settings not in self._seconds
+        ):  # others may be similar; what was found for them before is good enough
+            self._found = {each: cost for each, cost in self._found.items() if cost is not None}
+        self._count(settings, seconds)
 
     def of(self, trial: Trial, recorded: float | None = None) -> Cost | None:
         """The cost of a trial, None when nothing is known.
@@ -90,48 +91,45 @@ class Costs:
         self._read()
         if settings in self._seconds:
             return Cost(median(self._seconds[settings]), "timed")
-        wanted = self._parse(settings)
+        wanted = json.loads(settings)
         near: dict[int, list[float]] = {}
-        for text, seconds in self._seconds.items():
-            other = self._parse(text)
-            if (ratio := _work_ratio(wanted, other)) is not None:
-                near.setdefault(_differences(wanted, other), []).append(median(seconds) * ratio)
+        for text, other in self._alike.get(_comparable(wanted) or "", {}).items():
+            seconds = median(self._seconds[text]) * _work(wanted) / _work(other)
+            near.setdefault(_differences(wanted, other), []).append(seconds)
         return Cost(median(near[min(near)]), "similar") if near else None
 
-    def _parse(self, settings: str) -> dict[str, Any]:
-        if settings not in self._parsed:
-            self._parsed[settings] = json.loads(settings)
-        return self._parsed[settings]
+    def _count(self, settings: str, seconds: float) -> None:
+        if settings not in self._seconds:
+            parsed = json.loads(settings)
+            if (key := _comparable(parsed)) is not None:
+                self._alike.setdefault(key, {})[settings] = parsed
+        self._seconds.setdefault(settings, []).append(seconds)
 
     def _read(self) -> frozenset[str]:
         """The settings of which the store has timings; the first call reads them."""
         if self._stored is None:
             for settings, seconds in self._store.timings(self._identity) if self._store is not None else ():
-                self._seconds.setdefault(settings, []).append(seconds)
+                self._count(settings, seconds)
             self._stored = frozenset(self._seconds)
         return self._stored
 
 
-def _work_ratio(wanted: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
-    """How much more work the one is than the other, None when they cannot be compared."""
-    if "epochs" in wanted and "epochs" in other:
-        if wanted["model"] != other["model"] or not _same_images(wanted["data"], other["data"]):
-            return None
-        return _images_seen(wanted) / _images_seen(other)
-    if "cases" in wanted and wanted.get("name") == other.get("name"):  # a property, checked case by case
-        return float(wanted["cases"] / other["cases"])
-    return None
+def _comparable(settings: Mapping[str, Any]) -> str | None:
+    """What two trials must have in common for one's time to tell the other's; None for those that tell nothing.
 
-
-def _same_images(wanted: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """The same set at the same size, of which comparable parts are used.
-
-    How many images there are is not known here: parts that are left to the default compare with themselves alone.
+    A training is told by one of the same model on the same set at the same size. How many images there are is not known
+    here: a part that is left to the default is comparable with itself alone. A property is told by its cases.
     """
-    if any(wanted.get(key) != other.get(key) for key in ("name", "size")):
-        return False
-    both = [("train" in each, "val" in each) for each in (wanted, other)]
-    return both[0] == both[1] and ("train" in wanted or wanted.get("val") == other.get("val"))
+    if "epochs" in settings:
+        data = settings["data"]
+        given = [data["name"], data.get("size"), "train" in data, "val" in data]
+        return json.dumps([settings["model"], *given, None if "train" in data else data.get("val")])
+    return json.dumps(settings["name"]) if "cases" in settings else None
+
+
+def _work(settings: Mapping[str, Any]) -> float:
+    """How much a trial does, in a unit that comparable ones share."""
+    return _images_seen(settings) if "epochs" in settings else float(settings["cases"])
 
 
 def _images_seen(settings: Mapping[str, Any]) -> float:

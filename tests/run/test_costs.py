@@ -153,6 +153,28 @@ def test_from_a_store(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_ends_meanwhile_is_found_at_once() -> None:
+    known = costs()
+    assert known.of(trained(epochs=20)) is None
+    known.add(trained(), 103.0)
+    found = known.of(trained(epochs=20))
+    assert found is not None
+    assert (found.source, found.seconds) == ("similar", pytest.approx(203.0))
+    known.add(trained(epochs=20), 300.0)
+    assert known.of(trained(1, epochs=20)) == Cost(300.0, "timed")
+
+
+def test_a_run_of_many_arms_does_not_search_again_and_again() -> None:
+    """Three hundred arms, one ending after the other, all asked for after each."""
+    known, arms = costs(), [trained(epochs=n) for n in range(1, 301)]
+    started = time.perf_counter()
+    for arm in arms:
+        for other in arms:
+            known.of(other)
+        known.add(arm, 10.0)
+    assert time.perf_counter() - started < 5
+
+
 def test_asking_is_cheap() -> None:
     """A scheduler asks for every trial that is open, again and again."""
     book = Book(*((trained(lr, optimiser={"name": "sgd", "lr": 0.1 + lr}), 10.0) for lr in range(200)))
