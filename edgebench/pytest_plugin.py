@@ -18,8 +18,8 @@ from edgebench.pytest_items import RESULT, ClaimFile, EffectItem
 if TYPE_CHECKING:
     from edgebench.claim.recipes import Recipes
     from edgebench.report.result import Baselines, Result
-    from edgebench.run.harness import Options
     from edgebench.run.history import RunLog
+    from edgebench.run.options import Options
     from edgebench.run.session import Key, Session
 
 
@@ -81,7 +81,7 @@ class Claims:
     @property
     def options(self) -> Options:
         if self._options is None:
-            from edgebench.run.harness import Options, duration
+            from edgebench.run.options import Options, duration
 
             option = self.config.getoption
             try:

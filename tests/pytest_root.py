@@ -12,7 +12,7 @@ import pytest
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.report import tables  # noqa: F401
 from edgebench.report.recording import record_baselines
-from edgebench.run.harness import Options
+from edgebench.run.options import Options
 from tests import roots
 
 

@@ -25,7 +25,7 @@ def record(
 ) -> None:
     """Record results as baselines, to be reviewed. Example: edgebench baseline record --why "first run" """
     from edgebench.report.recording import record_baselines
-    from edgebench.run.harness import Options
+    from edgebench.run.options import Options
 
     catalogue = load_catalogue([root.absolute()])
     chosen = [one(catalogue, each) for each in claims] if claims else list(catalogue.claims)
@@ -48,7 +48,7 @@ def diff(
     from edgebench.report.live import run_claims
     from edgebench.report.result import orphans
     from edgebench.report.tables import failure, moved
-    from edgebench.run.harness import Options
+    from edgebench.run.options import Options
 
     catalogue = load_catalogue([root.absolute()])
     results = run_claims(select(catalogue.claims, keyword), Options(tier, None, store, workers).check(), warn)

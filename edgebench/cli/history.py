@@ -27,8 +27,8 @@ def history(
     """Show the runs, or how a claim went from run to run. Example: edgebench history netaug/regularisers-hurt-tiny"""
     from edgebench.report.history import claim_history, entries_for, entries_of, run_list
     from edgebench.run.database import open_existing
-    from edgebench.run.harness import Options
     from edgebench.run.history import claims_in, runs
+    from edgebench.run.options import Options
 
     path = Options(store=store).store_path()
     with closing(open_existing(path)) as opened:
@@ -77,7 +77,7 @@ def compare(
     """
     from edgebench.report.compare import compare_sides, compared_text
     from edgebench.report.sides import find_side
-    from edgebench.run.harness import Options
+    from edgebench.run.options import Options
 
     path = Options(store=store).store_path()
     one, other = find_side(a, path), find_side(b, path)

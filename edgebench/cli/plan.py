@@ -22,7 +22,7 @@ def plan(
     """Show what a run would train, what it would cost and how it may end. Example: edgebench plan --tier short"""
     from edgebench.report.plan import table, totals
     from edgebench.report.result import Baselines
-    from edgebench.run.harness import Options
+    from edgebench.run.options import Options
     from edgebench.run.plan import plan as make_plan
     from edgebench.run.store import Store
 

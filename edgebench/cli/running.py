@@ -38,7 +38,7 @@ def run(
     """Run claims, judge them, hold them against their baselines. Example: edgebench run -k mobiletl"""
     from edgebench.report.live import run_claims
     from edgebench.report.tables import claims_holding, failure, summary, tally
-    from edgebench.run.harness import Options, duration
+    from edgebench.run.options import Options, duration
 
     catalogue = load_catalogue([root.absolute()])
     budget = duration(time_budget) if time_budget else None

@@ -16,9 +16,10 @@ from edgebench.claim.claim import Case, Claim, Tier
 from edgebench.errors import StoreError
 from edgebench.report.result import Baselines, Result, assess
 from edgebench.run.case import Judged
-from edgebench.run.harness import Options, open_session
+from edgebench.run.harness import open_session
 from edgebench.run.history import RunLog, new_uid
 from edgebench.run.jobs import Progress as Snapshot
+from edgebench.run.options import Options
 from edgebench.run.session import Key, Session
 
 Settled = list[tuple[Case, dict[str, Judged]]]

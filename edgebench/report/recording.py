@@ -20,7 +20,7 @@ from edgebench.report.live import Settled, live_session, settle_claims
 from edgebench.report.result import Baselines
 from edgebench.run import environment
 from edgebench.run.case import Judged
-from edgebench.run.harness import Options
+from edgebench.run.options import Options
 
 
 def record_baselines(

@@ -15,7 +15,7 @@ from edgebench.judge.forecast import Forecast
 from edgebench.judge.verdict import Outcome, Verdict
 from edgebench.run import environment
 from edgebench.run.costs import Cost
-from edgebench.run.harness import Options
+from edgebench.run.options import Options
 from edgebench.run.outlook import Prospect, ReadBaseline, StoredOutlook
 from edgebench.run.store import Store
 from edgebench.run.trial import Trial

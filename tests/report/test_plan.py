@@ -8,7 +8,7 @@ import pytest
 from edgebench.claim.claim import Claim
 from edgebench.judge.baseline import Baseline
 from edgebench.report.plan import _amount, _percent, _span, table, totals
-from edgebench.run.harness import Options
+from edgebench.run.options import Options
 from edgebench.run.plan import Plan, plan
 from edgebench.run.store import Store
 from tests import roots

@@ -9,7 +9,8 @@ import pytest
 
 from edgebench.errors import SettingsError
 from edgebench.run import environment, harness
-from edgebench.run.harness import Options, open_session
+from edgebench.run.harness import open_session
+from edgebench.run.options import Options
 from tests import roots
 
 

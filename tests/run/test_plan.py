@@ -11,7 +11,7 @@ import pytest
 
 from edgebench.claim.claim import Claim
 from edgebench.judge.baseline import Baseline
-from edgebench.run.harness import Options
+from edgebench.run.options import Options
 from edgebench.run.plan import Plan, plan
 from edgebench.run.store import Store
 from edgebench.run.trial import seed_value, trials_of

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from edgebench.report.live import live_session, settle_claims
-from edgebench.run.harness import Options
 from edgebench.run.local import LocalExecutor
+from edgebench.run.options import Options
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.trial import trials_of
 from tests import roots

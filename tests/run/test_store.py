@@ -83,7 +83,9 @@ def test_a_failure_is_kept_but_never_served(store: Store, status: Status) -> Non
     assert store.get("t", HERE) is None
     assert store.acquire("t", HERE, 60) is None, "it may be tried again"
     told = done(status=status, message="why")
-    assert store.failure("t", HERE, before) == (None if status is Status.lost else told), "no fault of the trial's"
+    assert store.failure("t", HERE, before) == (None if status is Status.lost else told), (
+        "no fault of the trial's"
+    )
     assert store.failure("t", HERE, time.time() + 1) is None
     assert store.failure("u", HERE, before) is None
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from edgebench.errors import SettingsError
-from edgebench.run.harness import duration
 from edgebench.run.jobs import Progress
+from edgebench.run.options import duration
 from edgebench.run.order import Outlook
 from edgebench.run.session import Session
 from edgebench.run.trial import Trial
