@@ -44,6 +44,7 @@ class CaseState:
         needed: hash of each trial that this takes, by (arm, seed).
         planned: the look and the arms that `needed` was made for.
         verdicts: how many effects are expected to be decided at each of `looks` or before; empty until somebody asks.
+        promise: verdicts per second (`edgebench.run.order`) when so many trials were still to be started.
     """
 
     claim: Claim
@@ -55,6 +56,7 @@ class CaseState:
     needed: dict[tuple[str, int], str] = field(default_factory=dict)
     planned: tuple[int, tuple[str, ...]] | None = None
     verdicts: tuple[float, ...] = ()
+    promise: tuple[int, float] | None = None
 
     @property
     def looks(self) -> tuple[int, ...]:

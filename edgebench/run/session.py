@@ -144,7 +144,13 @@ class Session:
 
     def _promise(self, state: CaseState) -> float:
         """Expected verdicts per second of work that the case still needs."""
-        lengths = [self.outlook.seconds(job.trial) for job in self._open(state)]
+        left = self._open(state)
+        if state.promise is None or state.promise[0] != len(left):  # asked at every turn, of every case
+            state.promise = (len(left), self._expect(state, left))
+        return state.promise[1]
+
+    def _expect(self, state: CaseState, left: list[Job]) -> float:
+        lengths = [self.outlook.seconds(job.trial) for job in left]
         known = [length for length in lengths if length is not None]
         # Trials of unknown length count as long as those that are known, or as one second.
         mean = sum(known) / len(known) if known else 1.0
@@ -211,7 +217,7 @@ class Session:
         for arm, trial in trials_of(claim, tier, arms, range(state.look)):
             state.needed[arm, trial.seed] = trial.hash
             self.jobs.need(trial, tier.timeout, tier.memory)
-        state.verdicts = ()
+        state.verdicts, state.promise = (), None
 
     def _judge(self, state: CaseState) -> None:
         claim, tier = state.claim, state.tier
