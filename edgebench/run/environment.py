@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from edgebench import __version__
+from edgebench.run import gpu
 
 # x86 and Arm; an Arm chip has no model name, and is told by these alone.
 _CHIP = ("cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
@@ -40,18 +41,25 @@ def _cpu_model() -> str:
 
 
 @cache
-def identity() -> dict[str, str | int]:
+def identity(device: str = "cpu") -> dict[str, str | int]:
     """What a record's reuse depends on: a record is served only under the identity it was made in.
 
     torch's version is read from its metadata, because importing torch takes seconds.
+
+    Args:
+        device: `cpu`, or `cuda` for the first GPU that this process may use.
+
+    Raises:
+        SettingsError: `cuda` where there is no GPU, driver or torch for it.
     """
     return {
-        "device": "cpu",
+        "device": device,
         "machine": platform.machine(),
         "processor": _cpu_model(),
         "torch": _version("torch"),
         "torchvision": _version("torchvision"),  # networks and transforms come from there
         "threads": 1,
+        **(gpu.identity() if device == "cuda" else {}),
     }
 
 

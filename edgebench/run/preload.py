@@ -12,7 +12,7 @@ import torchvision.transforms.v2  # noqa: F401
 import edgebench.measure.profile_trial
 import edgebench.measure.properties
 import edgebench.run.worker
-import edgebench.train.trial  # noqa: F401
+import edgebench.train.together  # noqa: F401
 from edgebench.run import environment
 
 # Read once here, and not by every trial.

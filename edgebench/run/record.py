@@ -35,12 +35,15 @@ class Measured:
         correct: per-example correctness on the test split, packed eight to a byte, first example in the highest bit.
         diverged: the loss became NaN or infinite; what could not be measured is then missing, and judged as the worst
             value (`edgebench.claim.metrics`).
+        how: choices that were made for speed, with what they rest on; no part of the result. They end up in the state
+            part of the record's environment.
     """
 
     metrics: dict[str, float]
     curves: dict[str, tuple[float, ...]] = field(default_factory=dict)
     correct: bytes | None = None
     diverged: bool = False
+    how: dict[str, str | int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

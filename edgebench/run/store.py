@@ -117,6 +117,7 @@ class Store(Database):
             if record.status.is_outcome and record.measured is not None:
                 content = asdict(record.measured)
                 correct = content.pop("correct")
+                del content["how"]  # said in the environment
                 self._db.execute(
                     "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (record.trial, identity, record.status, record.seconds, json.dumps(content, allow_nan=False),

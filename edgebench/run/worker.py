@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 import traceback
+from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
@@ -20,31 +21,36 @@ from edgebench.run.record import Measured, Record, Status
 from edgebench.run.trial import Trial
 
 
-def work(connection: Connection, trials: tuple[Trial, ...], memory: int | None) -> None:
+def work(connection: Connection, trials: tuple[Trial, ...], memory: int | None, device: str = "cpu") -> None:
     """Entry point of a trial's process; `memory` is its limit in bytes."""
     # Ctrl-C reaches the whole process group; the driver alone decides what becomes of a running trial.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_driver, daemon=True).start()
     if memory is not None:
         limit_memory(memory)
-    connection.send(run_here(trials))
+    connection.send(run_here(trials, device))
     connection.close()
 
 
-def run_here(trials: tuple[Trial, ...]) -> list[Record]:
-    """Run trials in this process and return a record for each; exceptions become named statuses of all of them."""
+def run_here(trials: tuple[Trial, ...], device: str = "cpu") -> list[Record]:
+    """Run trials in this process and return a record for each; exceptions become named statuses of all of them.
+
+    Args:
+        trials: one, or several seeds of one arm.
+        device: `cpu` or `cuda`, for trainings.
+    """
     started = time.perf_counter()
     found: list[Measured] | None = None
     status, message = Status.error, ""
     try:
-        found = measure(trials)
+        found = measure(trials, device)
     except EdgebenchError as error:
         message = str(error)
     except Exception as error:
         message = _short_traceback(error)
         status = Status.out_of_memory if _is_out_of_memory(error) else Status.error
     seconds = (time.perf_counter() - started) / len(trials)
-    described = {"identity": environment.identity(), "state": environment.state()}
+    described = {"identity": environment.identity(device), "state": environment.state()}
     if found is None:
         return [Record(trial.hash, status, None, seconds, message, described) for trial in trials]
     return [_record(trial, each, seconds, described) for trial, each in zip(trials, found, strict=True)]
@@ -55,7 +61,8 @@ def _record(trial: Trial, measured: Measured, seconds: float, described: dict[st
         message = f"not a finite number: {', '.join(broken)}"
         return Record(trial.hash, Status.error, None, seconds, message, described)
     status = Status.diverged if measured.diverged else Status.ok
-    return Record(trial.hash, status, measured, seconds, "", described)
+    described = {**described, "state": {**environment.state(), **measured.how}}
+    return Record(trial.hash, status, replace(measured, how={}), seconds, "", described)
 
 
 def _not_finite(measured: Measured) -> list[str]:
@@ -65,29 +72,25 @@ def _not_finite(measured: Measured) -> list[str]:
     return scalars + curves
 
 
-def measure(trials: tuple[Trial, ...]) -> list[Measured]:
+def measure(trials: tuple[Trial, ...], device: str = "cpu") -> list[Measured]:
     """Run what the trials' kind asks for, on one thread; several trials are seeds of one arm."""
     import torch
 
-    torch.set_num_threads(1)
-    return [_measure(trial) for trial in trials]
-
-
-def _measure(trial: Trial) -> Measured:
     from edgebench.claim.settings import ProfileSettings, PropertySettings
 
-    settings = trial.settings
+    torch.set_num_threads(1)
+    settings, seeds = trials[0].settings, [trial.seed for trial in trials]
     if isinstance(settings, ProfileSettings):
         from edgebench.measure.profile_trial import run_profile
 
-        return run_profile(settings, trial.seed)
+        return [run_profile(settings, seed) for seed in seeds]
     if isinstance(settings, PropertySettings):
         from edgebench.measure.properties import run_property
 
-        return run_property(settings, trial.seed)
-    from edgebench.train.trial import run_training
+        return [run_property(settings, seed) for seed in seeds]
+    from edgebench.train.together import run_trainings
 
-    return run_training(settings, trial.seed, trial.data)
+    return run_trainings(settings, seeds, trials[0].data, device)
 
 
 def limit_memory(limit: int) -> None:

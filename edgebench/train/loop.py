@@ -70,7 +70,7 @@ def fit(
     """
     for epoch in range(1, epochs + 1):
         rate = float(optimiser.param_groups[0]["lr"])
-        train_loss = _epoch(model, batches, optimiser, methods, label_smoothing)
+        train_loss = train_epoch(model, batches, optimiser, methods, label_smoothing)
         for method in methods:
             method.after_epoch(model, epoch)
         score = evaluate(model, validation)
@@ -83,13 +83,18 @@ def fit(
         schedule.step()
 
 
-def _epoch(
+def train_epoch(
     model: nn.Module,
     batches: Batches,
     optimiser: Optimizer,
     methods: Sequence[Method],
     label_smoothing: float,
 ) -> float:
+    """One step for each batch; returns the mean over batches of the loss that was optimised, nats.
+
+    Raises:
+        Diverged: at the first loss that is NaN or infinite.
+    """
     model.train()
     total, count = 0.0, 0
     for images, labels in batches:
