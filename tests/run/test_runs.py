@@ -100,6 +100,25 @@ def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
     assert [(trial, correct) for trial, _, correct in one] == [(trial, correct) for trial, _, correct in two]
 
 
+def test_the_order_of_trials_changes_nothing(tmp_path: Path) -> None:
+    """Each trial is a process of its own: what ran before it, or beside it, leaves no trace in its values."""
+    claim = roots.load(tmp_path, roots.TRAINED)
+    trials = [
+        trial for _, trial in trials_of(claim, claim.cases[0].tiers["smoke"], ("plain", "slow"), range(3))
+    ]
+    found: list[dict[str, Any]] = []
+    for order, workers in ((trials, 2), (trials[::-1], 1)):
+        executor, left = LocalExecutor(workers), list(order)
+        records: dict[str, Any] = {}
+        while left or executor.running:
+            while left and executor.free > 0:
+                executor.submit((left.pop(0),))
+            records |= {trial.hash: comparable(record.measured) for trial, record in executor.wait(1.0)}
+        found.append(records)
+    assert found[0] == found[1]
+    assert len(found[0]) == 6
+
+
 @pytest.mark.parametrize(
     ("limit", "status"), [("timeout: 0.001", "timed_out"), ("memory: 0.05", "out_of_memory")]
 )
