@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import numpy  # noqa: F401  (see below)
 import pytest
+import scipy.special  # noqa: F401
 
 # All that the plugin imports must be there before an inner run, which forgets what it imports itself: pickles and
 # compiled modules do not stand being imported twice.

@@ -67,6 +67,9 @@ def test_one_item_by_its_id(root: Root, pytester: pytest.Pytester) -> None:
         (("--tier", "smokey"), TIER),
         (("--seeds", "1"), "--seeds 1; expected at least 2"),
         (("--trial-workers", "0"), "0 workers; expected at least 1"),
+        (("--executor", "rya"), "no executor is called 'rya'; expected one of local, ray (did you mean 'ray'?)"),
+        (("--address", "auto"), "--address without Ray (add --executor ray)"),
+        (("--executor", "ray", "-n", "2"), "--executor ray with -n: Ray distributes the trials; leave out -n"),
     ],
 )  # fmt: skip
 def test_wrong_options_are_one_line(root: Root, options: tuple[str, ...], message: str) -> None:
@@ -77,6 +80,21 @@ def test_wrong_options_are_one_line(root: Root, options: tuple[str, ...], messag
         line for line in result.errlines if line.startswith(f"ERROR: {message}")
     ]
     assert result.outlines == []
+
+
+def test_the_cheapest_claim_comes_first_and_other_tests_keep_their_places(root: Root) -> None:
+    """Nothing is known of either, and the trained one has more trials to its verdict."""
+    root.write(a_trained=roots.TRAINED, formula=roots.FORMULA)
+    root.pytester.makepyfile(test_other="def test_first():\n    pass\n")
+    result = root.pytester.runpytest_inprocess("-v", "-p", "no:cacheprovider", "test_other.py", "claims")
+    seen = [line.split(" ")[0] for line in result.outlines if "::" in line and "%]" in line]
+    assert seen == [
+        "test_other.py::test_first", "claims/demo/formula.yaml::exact", "claims/demo/a-trained.yaml::gain"
+    ]  # fmt: skip
+    again = root.run("--collect-only", "-q")
+    assert [line for line in again.outlines if "::" in line] == [
+        "claims/demo/a-trained.yaml::gain", "claims/demo/formula.yaml::exact"
+    ]  # fmt: skip
 
 
 def test_contradicted_as_recorded_is_green_and_visibly_contradicted(root: Root) -> None:
@@ -136,6 +154,12 @@ def test_several_pytest_workers_train_nothing_twice(root: Root, pytester: pytest
     assert len(written) == len(set(written)) == 1 + 4
     assert db.execute("SELECT * FROM attempt").fetchall() == []
     assert db.execute("SELECT * FROM lease").fetchall() == []
+    ((command, tier, ended),) = db.execute("SELECT command, tier, ended FROM run").fetchall()
+    assert command.startswith("pytest ")
+    assert command.endswith(" -n 2 -p no:cacheprovider claims"), "one run, however many wrote it"
+    assert tier == "smoke"
+    assert ended is not None
+    assert db.execute("SELECT count(*), count(DISTINCT claim || item) FROM result").fetchone() == (4, 4)
     db.close()
 
 

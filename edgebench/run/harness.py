@@ -49,5 +49,6 @@ def open_session(
 
 
 def _open_executor(options: Options, shared_by: int) -> Executor:
-    workers = options.workers or max(1, environment.available_cores() // shared_by)
-    return LocalExecutor(workers)
+    if options.device == "cuda":  # the GPU is kept busy by one process, with several seeds in one program
+        return LocalExecutor(options.workers or 1, options.device)
+    return LocalExecutor(options.workers or max(1, environment.available_cores() // shared_by))

@@ -25,6 +25,7 @@ from edgebench.run.worker import work
 
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 _UNKNOWN_EXIT = 255  # what multiprocessing says of a process whose fork server is gone
+TOGETHER = 20  # seeds of one arm that a GPU is offered at once: as many as the last of the usual looks has
 _LEAVING = 10.0  # seconds that a process may take to end after sending its record
 
 # One thread a process: two single-thread workers do 1.35-1.5 times the work of one two-thread worker on small
@@ -59,12 +60,17 @@ class LocalExecutor:
 
     Args:
         workers: processes at a time.
+        device: `cpu` or `cuda`, for trainings.
+
+    Raises:
+        SettingsError: `cuda` where there is none.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, device: str = "cpu") -> None:
         self.workers = workers
-        self.together = 1  # on a CPU, seeds in processes of their own are faster
-        self.identity = environment.identity()
+        self.device = device
+        self.together = 1 if device == "cpu" else TOGETHER
+        self.identity = environment.identity(device)
         self._running: dict[Connection, _Running] = {}
         self._unstarted: list[tuple[Trial, Record]] = []
         self._leaving: list[tuple[float, ForkServerProcess]] = []  # by when each is to be gone
@@ -85,7 +91,7 @@ class LocalExecutor:
         try:
             context = _context()
             ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=work, args=(theirs, trials, limit), daemon=True)
+            process = context.Process(target=work, args=(theirs, trials, limit, self.device), daemon=True)
             process.start()
         except (
             OSError,
@@ -93,7 +99,8 @@ class LocalExecutor:
         ) as error:  # the fork server was killed, or the system has no room for a process
             message = f"no process could be started for it: {error or type(error).__name__}"
             self._unstarted += [
-                (trial, Record(trial.hash, Status.lost, None, 0.0, message, _described())) for trial in trials
+                (trial, Record(trial.hash, Status.lost, None, 0.0, message, self._described()))
+                for trial in trials
             ]
             return
         theirs.close()
@@ -176,11 +183,12 @@ class LocalExecutor:
 
     def _failed(self, ended: _Running, status: Status, message: str) -> list[Record]:
         seconds = (time.monotonic() - ended.started) / len(ended.trials)
-        return [Record(trial.hash, status, None, seconds, message, _described()) for trial in ended.trials]
+        return [
+            Record(trial.hash, status, None, seconds, message, self._described()) for trial in ended.trials
+        ]
 
-
-def _described() -> dict[str, object]:
-    return {"identity": environment.identity(), "state": environment.state()}
+    def _described(self) -> dict[str, object]:
+        return {"identity": self.identity, "state": environment.state()}
 
 
 def _fork_server_lives() -> bool:
