@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
 from edgebench.claim.settings import PropertySettings
 from edgebench.errors import SettingsError
 
@@ -19,6 +21,7 @@ class Misbehaving:
 
     how: str
     seed: int = 0
+    data: None = None
 
     @property
     def hash(self) -> str:
@@ -68,6 +71,15 @@ class Misbehaving:
         import torch
 
         raise RuntimeError(f"threads {torch.get_num_threads()} {os.environ['OMP_NUM_THREADS']}")
+
+    def _ray(self) -> None:
+        loaded = [name for name in sys.modules if name.partition(".")[0] == "ray"]
+        raise RuntimeError(f"ray in {len(loaded)} modules")
+
+    def _grandparent(self) -> None:
+        """Takes away the process that had its own fork server started: on a Ray node, the Ray worker."""
+        os.kill(psutil.Process(os.getppid()).ppid(), signal.SIGKILL)
+        time.sleep(600)
 
     def _orphan(self) -> None:
         """Says that it runs, then goes on until it is stopped."""
