@@ -32,7 +32,9 @@ _TRAIN = {
     "train_loss": Metric("nats", "mean training loss of the last epoch, as optimised", 100.0),
     "gap": Metric("points", "train_top1 - top1, both on un-augmented images", 100.0),
     "params": Metric("", "trainable parameters"),
-    "train_seconds": Metric("s", "wall-clock time of the training epochs; not comparable between machines"),
+    "train_seconds": Metric(
+        "s", "wall-clock time of the training epochs, shared out when seeds share a program"
+    ),
     "curve.val_top1": Metric("%", "validation accuracy after each epoch", 0.0),
     "curve.val_loss": Metric("nats", "validation cross-entropy after each epoch", 100.0),
     "curve.train_loss": Metric("nats", "mean training loss of each epoch, as optimised", 100.0),

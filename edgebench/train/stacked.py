@@ -14,7 +14,6 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -162,11 +161,19 @@ def step(
     stack: Stack, images: Tensor, targets: Tensor, optimiser: Optimizer, label_smoothing: float
 ) -> Tensor:
     """One step of every seed; returns their losses, [S] on the device, in nats."""
-    losses: Tensor = vmap(partial(cross_entropy, label_smoothing=label_smoothing))(stack(images), targets)
+    losses = _losses(stack(images), targets, label_smoothing).mean(1)
     optimiser.zero_grad(set_to_none=True)
     losses.sum().backward()  # type: ignore[no-untyped-call]
     optimiser.step()
     return losses.detach()
+
+
+def _losses(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of every image, [S, B]."""
+    each = cross_entropy(
+        logits.flatten(0, 1), targets.flatten(0, 1), label_smoothing=label_smoothing, reduction="none"
+    )
+    return each.view(logits.shape[:2])
 
 
 @torch.inference_mode()
@@ -178,7 +185,7 @@ def evaluate(stack: Stack, batches: Sequence[Sequence[Batch]]) -> list[Score]:
     for parts in zip(*batches, strict=True):
         labels = torch.stack([labels for _, labels in parts])
         logits = stack(torch.stack([images for images, _ in parts]))
-        loss += vmap(partial(cross_entropy, reduction="sum"))(logits, labels)
+        loss += _losses(logits, labels).sum(1)
         correct.append(logits.argmax(2) == labels)
         count += labels.shape[1]
     return [Score(*each) for each in zip((loss / count).tolist(), torch.cat(correct, 1), strict=True)]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from edgebench.claim.settings import DataSettings, ModelSettings, OptimiserSettings, TrainSettings
+from edgebench.data.source import digest
 from edgebench.errors import ModelError
 from edgebench.run import worker
 from edgebench.run.record import Measured, Status
@@ -40,6 +41,32 @@ def test_a_result_comes_with_where_and_when_it_was_made(monkeypatch: pytest.Monk
     assert record.environment["identity"]["threads"] == 1
     assert record.environment["state"]["when"]
     json.dumps(record.environment)
+
+
+def test_choices_made_for_speed_are_state_and_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = ran(monkeypatch, replace(GOOD, how={"together": 5, "stacked_ms": 1.5}))
+    assert record.measured == GOOD
+    assert (record.environment["state"]["together"], record.environment["state"]["stacked_ms"]) == (5, 1.5)
+    assert "together" not in record.environment["identity"]
+
+
+def test_several_trials_are_seeds_of_one_arm() -> None:
+    settings = TrainSettings(
+        model=ModelSettings(name="micronet"),
+        data=DataSettings(name="digits", train=64, val=50),
+        optimiser=OptimiserSettings(name="sgd", lr=0.1),
+        epochs=1,
+        batch=32,
+    )
+    trials = [Trial("train", settings, seed, digest(settings.data)) for seed in (2, 0)]
+    together = worker.run_here(tuple(trials))
+    for trial, record in zip(trials, together, strict=True):
+        (alone,) = worker.run_here((trial,))
+        assert record.trial == alone.trial == trial.hash
+        assert record.measured is not None
+        assert alone.measured is not None
+        assert record.measured.curves == alone.measured.curves
+        assert record.environment["state"]["together"] == 1  # type: ignore[index]
 
 
 def test_divergence_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,40 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from edgebench.claim.settings import TrainSettings
 from edgebench.data.prepared import prepare
 from edgebench.errors import SettingsError
 from edgebench.methods.hooks import Method
 from edgebench.models import registry
 from edgebench.train import trial
 from edgebench.train.trial import build_model, pack, run_training
-
-BASE: dict[str, Any] = {
-    "model": {"name": "micronet"},
-    "data": {"name": "digits", "train": 64, "val": 50},
-    "augment": {"crop": 1, "flip": True},
-    "optimiser": {"name": "sgd", "lr": 0.05, "momentum": 0.9},
-    "epochs": 2,
-    "batch": 16,
-}
-
-
-def settings(**change: Any) -> TrainSettings:
-    merged = {
-        key: {**BASE[key], **value} if isinstance(value, dict) else value for key, value in change.items()
-    }
-    return TrainSettings.model_validate(BASE | merged)
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """A trial sets up its process for good; here it has a guest's manners."""
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
+from tests.train.fixtures import settings
 
 
 @pytest.fixture
