@@ -87,7 +87,8 @@ class LocalExecutor:
         self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
     ) -> None:
         """Start a trial, or several seeds of one arm in one process; `timeout` in seconds a trial, `memory` in GiB."""
-        limit = int((memory or DEFAULT_MEMORY) * (1 << 30))
+        # A CUDA context maps more private memory than it uses; its device's own memory is the limit there.
+        limit = int((memory or DEFAULT_MEMORY) * (1 << 30)) if self.device == "cpu" else None
         try:
             context = _context()
             ours, theirs = context.Pipe(duplex=False)
