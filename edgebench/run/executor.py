@@ -14,6 +14,7 @@ from edgebench.run.trial import Trial
 
 DEFAULT_TIMEOUT = 3600.0  # seconds
 DEFAULT_MEMORY = 6.0  # GiB
+TOGETHER = 20  # seeds of one arm that a GPU is offered at once: as many as the last of the usual looks has
 
 
 class Executor(Protocol):

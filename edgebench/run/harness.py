@@ -49,6 +49,17 @@ def open_session(
 
 
 def _open_executor(options: Options, shared_by: int) -> Executor:
-    if options.device == "cuda":  # the GPU is kept busy by one process, with several seeds in one program
-        return LocalExecutor(options.workers or 1, options.device)
-    return LocalExecutor(options.workers or max(1, environment.available_cores() // shared_by))
+    gpu = options.device == "cuda"
+    if options.executor == "ray":
+        from edgebench.run.ray_executor import RayExecutor
+
+        return RayExecutor(
+            options.address,
+            workers=options.workers,
+            gpus_per_trial=1.0 if gpu else 0.0,
+            resource=options.resource,
+            device=options.device,
+        )
+    # One process keeps a GPU busy, with several seeds in one program; each core has a process of its own.
+    cores = 1 if gpu else max(1, environment.available_cores() // shared_by)
+    return LocalExecutor(options.workers or cores, options.device)

@@ -18,14 +18,13 @@ from pathlib import Path
 import psutil
 
 from edgebench.run import environment
-from edgebench.run.executor import DEFAULT_MEMORY, DEFAULT_TIMEOUT
+from edgebench.run.executor import DEFAULT_MEMORY, DEFAULT_TIMEOUT, TOGETHER
 from edgebench.run.record import Record, Status
 from edgebench.run.trial import Trial
 from edgebench.run.worker import work
 
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 _UNKNOWN_EXIT = 255  # what multiprocessing says of a process whose fork server is gone
-TOGETHER = 20  # seeds of one arm that a GPU is offered at once: as many as the last of the usual looks has
 _LEAVING = 10.0  # seconds that a process may take to end after sending its record
 
 # One thread a process: two single-thread workers do 1.35-1.5 times the work of one two-thread worker on small

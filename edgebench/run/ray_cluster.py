@@ -110,8 +110,8 @@ class Cluster:
         found = {n["NodeID"]: demand.slots(n["Resources"]) for n in self.ray.nodes() if n["Alive"]}
         return {node: count for node, count in found.items() if count > 0}
 
-    def probe(self, demand: Demand) -> dict[str, str | int]:
-        """The conditions that all nodes have in common.
+    def probe(self, demand: Demand, device: str) -> dict[str, str | int]:
+        """The conditions that all nodes have in common, for trials on this device.
 
         Raises:
             SettingsError: no node can run a trial, or they are not alike.
@@ -121,7 +121,9 @@ class Cluster:
         names = {node["NodeID"]: node["NodeName"] for node in self.ray.nodes()}
         ask = self.ray.remote(num_cpus=0, max_retries=0)(ray_node.conditions)
         asked = {
-            node: ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
+            node: ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+                device
+            )
             for node in self.slots(demand)
         }
         groups: dict[tuple[tuple[str, str | int], ...], list[str]] = {}

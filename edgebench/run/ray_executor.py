@@ -14,7 +14,8 @@ from typing import Any
 
 from edgebench.claim.settings import TrainSettings
 from edgebench.errors import EdgebenchError, TrialError
-from edgebench.run import environment, ray_node
+from edgebench.run import ray_node
+from edgebench.run.executor import TOGETHER
 from edgebench.run.ray_cluster import Cluster, Demand, first_line
 from edgebench.run.record import Record, Status
 from edgebench.run.trial import Trial
@@ -40,7 +41,7 @@ class RayExecutor:
         workers: trials at a time at most, and the CPUs of a new cluster; as many as there is room for if not given.
         cpus_per_trial, gpus_per_trial: what a trial asks of its node.
         resource: a custom resource of Ray that a node must have to be used.
-        together: how many seeds of one arm to train in one program.
+        device: `cpu` or `cuda`, for trainings.
 
     Raises:
         SettingsError: Ray is not installed, the cluster cannot be joined, or its nodes cannot share a run.
@@ -54,21 +55,19 @@ class RayExecutor:
         cpus_per_trial: float = 1.0,
         gpus_per_trial: float = 0.0,
         resource: str | None = None,
-        together: int = 1,
+        device: str = "cpu",
     ) -> None:
         self.workers = workers
-        self.together = together
+        self.together = 1 if device == "cpu" else TOGETHER
         self._demand = Demand(cpus_per_trial, gpus_per_trial, resource)
         self._cluster = Cluster(address, workers)
         self._ray = self._cluster.ray
         try:
-            self._conditions = self._cluster.probe(self._demand)
+            self._conditions = self._cluster.probe(self._demand, device)
         except BaseException:
             self._cluster.leave()
             raise
-        self.identity: Mapping[str, str | int] = {
-            name: self._conditions[name] for name in environment.identity()
-        }
+        self.identity: Mapping[str, str | int] = ray_node.identity_in(self._conditions)
         task = self._ray.remote(max_retries=0, **self._demand.options())
         self._task = task(ray_node.run_trials)
         self._running: dict[Any, _Submitted] = {}

@@ -27,14 +27,20 @@ from edgebench.run.trial import Trial
 
 # Packages that are no part of an identity, but of which one version has to run everywhere.
 _PACKAGES = ("numpy", "timm")
+_CODE = "EdgeBench's code"
 
 Conditions = Mapping[str, str | int]
 
 
-def conditions() -> dict[str, str | int]:
+def conditions(device: str) -> dict[str, str | int]:
     """What has to be equal on all nodes that share a run: the identity, versions of packages, EdgeBench's own code."""
     versions = {name: _version(name) for name in _PACKAGES}
-    return {**environment.identity(), **versions, "EdgeBench's code": code_digest()}
+    return {**environment.identity(device), **versions, _CODE: code_digest()}
+
+
+def identity_in(conditions: Conditions) -> dict[str, str | int]:
+    """The identity of the nodes that have these conditions."""
+    return {name: value for name, value in conditions.items() if name not in (*_PACKAGES, _CODE)}
 
 
 @cache
@@ -65,14 +71,15 @@ def run_trials(
     Returns:
         A record each, or None when the dataset is not here and was not sent.
     """
-    if (here := conditions()) != expected:
+    device = str(expected["device"])
+    if (here := conditions(device)) != expected:
         return [_refused(trial, differences([expected, here])) for trial in trials]
     try:
         if not _has_data(trials[0], sent):
             return None
     except EdgebenchError as error:
         return [_failed(trial, str(error)) for trial in trials]
-    executor = _executor()
+    executor = _executor(device)
     ended: list[tuple[Trial, Record]] = []
     try:
         with _no_main():
@@ -109,8 +116,8 @@ def _has_data(trial: Trial, sent: list[Any]) -> bool:
 
 
 @cache
-def _executor() -> LocalExecutor:
-    return LocalExecutor(1)
+def _executor(device: str) -> LocalExecutor:
+    return LocalExecutor(1, device)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
 
 
 def test_conditions_are_the_identity_and_what_else_has_to_be_equal() -> None:
-    found = conditions()
+    found = conditions("cpu")
     assert {name: found[name] for name in environment.identity()} == environment.identity()
     assert found["EdgeBench's code"] == code_digest()
     assert {"numpy", "timm"} < set(found)
@@ -63,7 +63,7 @@ def test_differences_name_only_what_differs() -> None:
 
 
 def test_trials_on_an_unlike_node_are_refused_and_not_run() -> None:
-    expected = {**conditions(), "processor": "another"}
+    expected = {**conditions("cpu"), "processor": "another"}
     records = run_trials((PROPERTY, PROPERTY), None, None, expected, [])
     assert records is not None
     for record in records:
@@ -76,7 +76,7 @@ def test_trials_on_an_unlike_node_are_refused_and_not_run() -> None:
 
 def test_trials_run_and_leave_the_main_module_where_it_was() -> None:
     main = sys.modules["__main__"]
-    records = run_trials((PROPERTY,), 60.0, None, conditions(), [])
+    records = run_trials((PROPERTY,), 60.0, None, conditions("cpu"), [])
     assert records is not None
     assert [record.status for record in records] == [Status.ok]
     assert sys.modules["__main__"] is main
@@ -85,18 +85,18 @@ def test_trials_run_and_leave_the_main_module_where_it_was() -> None:
 def test_data_that_are_not_here_are_asked_for_and_then_taken(trial: Trial) -> None:
     assert isinstance(trial.settings, TrainSettings)
     assert trial.data is not None
-    assert run_trials((trial,), None, None, conditions(), []) is None
-    records = run_trials((trial,), None, None, conditions(), ["reference"])
+    assert run_trials((trial,), None, None, conditions("cpu"), []) is None
+    records = run_trials((trial,), None, None, conditions("cpu"), ["reference"])
     assert records is not None
     assert find(trial.settings.data, trial.data) is not None
     # No reference is needed any more, and the source is nowhere.
-    again = run_trials((trial,), None, None, conditions(), [])
+    again = run_trials((trial,), None, None, conditions("cpu"), [])
     assert again is not None
     assert [record.status for record in (*records, *again)] == [Status.ok, Status.ok]
 
 
 def test_data_that_cannot_be_kept_fail_the_trial(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEBENCH_CACHE", "/dev/null/below")
-    records: Any = run_trials((trial,), None, None, conditions(), ["reference"])
+    records: Any = run_trials((trial,), None, None, conditions("cpu"), ["reference"])
     assert [record.status for record in records] == [Status.error]
     assert "the cache folder cannot be written" in records[0].message
