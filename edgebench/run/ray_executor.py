@@ -71,7 +71,6 @@ class RayExecutor:
         task = self._ray.remote(max_retries=0, **self._demand.options())
         self._task = task(ray_node.run_trials)
         self._running: dict[Any, _Submitted] = {}
-        self._failed: list[tuple[Trial, Record]] = []
         self._sent: dict[tuple[str, int | None], Any] = {}  # (content, size) → reference
         self._slots, self._looked, self._alive = 0, 0.0, time.monotonic()
 
@@ -81,8 +80,7 @@ class RayExecutor:
 
     @property
     def running(self) -> list[Trial]:
-        failed = [trial for trial, _ in self._failed]
-        return failed + [trial for each in self._running.values() for trial in each.trials]
+        return [trial for each in self._running.values() for trial in each.trials]
 
     def submit(
         self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
@@ -97,23 +95,20 @@ class RayExecutor:
             TrialError: the cluster has had no node for trials for a long time.
         """
         self._room()
-        ended, self._failed = self._failed, []
-        if ended or not self._running:
-            return ended
+        if not self._running:
+            return []
         references = list(self._running)
         ready, _ = self._ray.wait(references, num_returns=1, timeout=seconds)
         if ready:
             ready, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
-        for reference in ready:
-            ended += self._collect(reference, self._running.pop(reference))
-        return ended
+        ended = [self._collect(reference, self._running.pop(reference)) for reference in ready]
+        return [pair for pairs in ended for pair in pairs]
 
     def close(self) -> list[Trial]:
         """Stop whatever still runs, and leave the cluster (or end it, if it was started here)."""
         cut = self.running
         references = list(self._running)
         self._running.clear()
-        self._failed.clear()
         self._sent.clear()
         if self._ray.is_initialized():
             for reference in references:

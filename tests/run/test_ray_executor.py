@@ -23,7 +23,8 @@ from edgebench.claim.settings import (
 )
 from edgebench.data import prepared
 from edgebench.data.source import digest
-from edgebench.errors import SettingsError
+from edgebench.errors import SettingsError, TrialError
+from edgebench.run import ray_executor
 from edgebench.run.executor import Executor
 from edgebench.run.local import LocalExecutor
 from edgebench.run.ray_executor import RayExecutor
@@ -272,6 +273,13 @@ def test_a_cluster_of_this_machine_alone_ends_with_the_run(monkeypatch: pytest.M
             (record,) = collected(executor).values()
         assert (record.status, record.measured) == (status, None)
         assert record.message.endswith(("node too full", "by nought", "node gone"))
+    with monkeypatch.context() as patch:
+        patch.setattr(ray_executor, "_LOOK", 0.0)
+        patch.setattr(executor._cluster, "slots", lambda demand: {})
+        assert executor.free == 0, "it may come back"
+        patch.setattr(ray_executor, "_PATIENCE", 0.0)
+        with pytest.raises(TrialError, match=r"no node that can run a trial .* run the same command again"):
+            executor.wait(1.0)
     started = set(psutil.Process().children(recursive=True)) - before
     assert executor.close() == []
     until(lambda: not [each for each in started if each.is_running() and each.status() != "zombie"])
