@@ -1,10 +1,10 @@
-"""Batches as tensors: gathered, cropped, flipped and normalised for all images at once.
+"""Batches as tensors: gathered, cropped, flipped, perhaps transformed and normalised for all images at once.
 
-Everything up to normalisation happens on bytes, a quarter of the memory traffic of floats. A crop is read as
-rows: in an image padded by p and stored as [H + 2p, (W + 2p)·C] bytes, row r of the crop at (y, x) is one run
-of W·C bytes, so a batch of crops is one `index_select` over an overlapping view of runs. Of the ways tried on
-128 CIFAR images, on one thread, this took 0.024 ms; indexing a six-dimensional strided view took 0.20 ms,
-gathering pixels 0.24 ms.
+Everything up to normalisation, but for affine transformations, happens on bytes, a quarter of the memory
+traffic of floats. A crop is read as rows: in an image padded by p and stored as [H + 2p, (W + 2p)·C] bytes,
+row r of the crop at (y, x) is one run of W·C bytes, so a batch of crops is one `index_select` over an
+overlapping view of runs. Of the ways tried on 128 CIFAR images, on one thread, this took 0.024 ms; indexing a
+six-dimensional strided view took 0.20 ms, gathering pixels 0.24 ms.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from edgebench.data.affine import draw, warp
 from edgebench.data.prepared import Prepared
 from edgebench.data.raw import Labels
 from edgebench.data.resident import Mapped, Part, Resident, source
@@ -30,7 +31,10 @@ EVALUATION_BATCH = 500
 
 
 class Normaliser:
-    """From bytes [B, H, W, C] to floats [B, C, H, W] (channels last), by the dataset's mean and deviation."""
+    """From bytes [B, H, W, C] to floats [B, C, H, W] (channels last), by the dataset's mean and deviation.
+
+    Floats in the scale of bytes, contiguous, are normalised in place.
+    """
 
     def __init__(self, prepared: Prepared, device: torch.device = CPU) -> None:
         width = prepared.train_images.shape[2]
@@ -84,8 +88,9 @@ class TrainBatches:
     fewer images than a batch, all of them are the batch.
 
     Per epoch, `order` gives one permutation and `augmentation` one set of offsets and mirrorings, whether or
-    not they are used: arms that differ in one augmentation share everything else. Both must be CPU
-    generators, so that all devices see the same batches.
+    not they are used: arms that differ in one augmentation share everything else. Affine transformations have
+    a generator of their own, `affine`, for the same reason. All must be CPU generators, so that all devices
+    see the same batches.
     """
 
     def __init__(
@@ -97,12 +102,18 @@ class TrainBatches:
         order: torch.Generator,
         augmentation: torch.Generator,
         device: torch.device = CPU,
+        *,
+        affine: torch.Generator | None = None,
     ) -> None:
         self._source = source(prepared, "train", device)
         self._indices = np.asarray(indices, np.int64)
         self._padding, self._flip = augment.crop or 0, augment.flip
         self._size = min(batch, len(self._indices))
         self._order, self._augmentation = order, augmentation
+        if augment.affine is not None and affine is None:
+            raise ValueError("affine transformations need a generator of their own")
+        self._affine, self._ranges = affine, augment.affine
+        self._extent = prepared.train_images.shape[1:3]
         self._normalise = Normaliser(prepared, device)
 
     def __len__(self) -> int:
@@ -117,6 +128,9 @@ class TrainBatches:
         draws = torch.rand(count, 3, generator=self._augmentation, dtype=torch.float64)
         offsets = (draws[:, :2] * (2 * self._padding + 1)).long()
         flips = draws[:, 2] < 0.5
+        transforms = None
+        if self._ranges is not None and self._affine is not None:
+            transforms = draw(self._ranges, count, self._extent, self._affine)
         for number in range(len(self)):
             part = slice(number * self._size, (number + 1) * self._size)
             images, labels = self._source.gather(drawn[part])
@@ -126,6 +140,8 @@ class TrainBatches:
                 offsets[part] if self._padding else None,
                 flips[part] if self._flip else None,
             )
+            if transforms is not None:
+                images = warp(images, transforms[part])
             yield self._normalise(images), labels
 
 

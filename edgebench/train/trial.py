@@ -77,6 +77,7 @@ def set_up(settings: TrainSettings, data: Prepared, seed: int, device: torch.dev
         _stream(seed, "order"),
         _stream(seed, "augment"),
         device,
+        affine=_stream(seed, "affine"),
     )
     validation = evaluation_batches(data, "train", val, keep=True, device=device)
     return Start(seed, data, model, methods, batches, validation, train, device)

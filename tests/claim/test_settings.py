@@ -28,7 +28,7 @@ class TestSettings:
         settings = train()
         assert (settings.batch, settings.label_smoothing) == (128, 0.0)
         assert (settings.schedule.name, settings.schedule.warmup) == ("constant", 0)
-        assert settings.augment.model_dump() == {"crop": None, "flip": False, "mixup": None}
+        assert settings.augment.model_dump() == {"crop": None, "flip": False, "affine": None, "mixup": None}
         assert settings.optimiser.weight_decay == 0.0
 
     def test_a_word_is_short_for_a_name(self) -> None:
@@ -61,6 +61,32 @@ class TestSettings:
     def test_impossible_ones_are_refused(self, changes: dict[str, Any]) -> None:
         with pytest.raises(ValidationError):
             train(**changes)
+
+    @pytest.mark.parametrize(
+        ("short", "full"),
+        [
+            ({"degrees": 10}, {"degrees": [-10, 10]}), ({"degrees": 0}, {"degrees": [0.0, -0.0]}),
+            ({"shear": 5}, {"shear": [-5, 5]}), ({"shear": [-5, 5]}, {"shear": [-5, 5, 0, 0]}),
+        ],
+    )  # fmt: skip
+    def test_one_affine_transformation_has_one_form(
+        self, short: dict[str, Any], full: dict[str, Any]
+    ) -> None:
+        one, other = (train(augment={"affine": each}) for each in (short, full))
+        assert one == other
+        assert one.model_dump_json() == other.model_dump_json() == train(**one.model_dump()).model_dump_json()
+
+    @pytest.mark.parametrize(
+        "affine",
+        [
+            {}, {"degrees": -1}, {"degrees": [5, 1]}, {"degrees": True}, {"degrees": 400}, {"degrees": "x"},
+            {"translate": 0.1}, {"translate": [0.1, 1.1]}, {"translate": [-0.1, 0.1]}, {"scale": 1.1},
+            {"scale": [0, 1]}, {"scale": [1.1, 0.9]}, {"shear": 90}, {"shear": [1, 2, 3]}, {"zoom": [1, 2]},
+        ],
+    )  # fmt: skip
+    def test_impossible_affine_transformations_are_refused(self, affine: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            train(augment={"affine": affine})
 
     @pytest.mark.parametrize("shape", [[0], [1, -2], [1, 2.0], "1", 5, [[1]], ["1"]])
     def test_impossible_shapes_are_refused(self, shape: Any) -> None:
@@ -98,6 +124,7 @@ class TestPartialModels:
             {"epochs": 0},
             {"optimiser": {"lr": 0}},
             {"augment": {"mixup": {"alpha": 0}}},
+            {"augment": {"affine": {"degrees": [5, 1]}}},
             {"model": {"widht": 1}},
             {"schedule": "linear"},
         ):
