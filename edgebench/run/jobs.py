@@ -69,6 +69,9 @@ class Jobs:
         self.identity = environment.identity_key(executor.identity)
         self._since = time.time()
         self._jobs: dict[str, Job] = {}
+        self._cached = self._ended = (
+            0  # counted, because there may be many jobs, and somebody asks at every turn
+        )
 
     def __getitem__(self, trial_hash: str) -> Job:
         return self._jobs[trial_hash]
@@ -84,7 +87,7 @@ class Jobs:
             return
         job = self._jobs[trial.hash] = Job(trial, timeout, memory)
         if (record := self.store.get(trial.hash, self.identity)) is not None:
-            job.record, job.cached = record, True
+            self._found(job, record)
 
     def fill(self, queue: Sequence[Job]) -> None:
         """Start jobs in the order of the queue while there are free workers."""
@@ -110,14 +113,13 @@ class Jobs:
                 job.lost += 1
             else:
                 job.record = record
+                self._ended += 1
         for trial, record in ended:  # after all of them are noted, because a full disk raises here
             self.store.finish(record, self.identity, trial.describe(), trial.settings_json)
 
     def progress(self) -> Progress:
-        ended = [job for job in self if job.record is not None]
-        cached = sum(job.cached for job in ended)
         running = tuple(trial.describe() for trial in self.executor.running)
-        return Progress(running, cached, len(ended) - cached, len(self._jobs) - len(ended))
+        return Progress(running, self._cached, self._ended, len(self._jobs) - self._cached - self._ended)
 
     def stop(self) -> None:
         """Stop whatever still runs and give its leases back."""
@@ -160,16 +162,21 @@ class Jobs:
         """Whether the trial is ours to run; else its record is noted, or when to ask again."""
         found = self.store.acquire(job.trial.hash, self.identity, job.timeout or DEFAULT_TIMEOUT)
         if isinstance(found, Record):
-            job.record, job.cached = found, True
+            self._found(job, found)
         elif isinstance(found, Held):
             job.ask = time.monotonic() + _ASK_AGAIN
         elif failed := self.store.failure(job.trial.hash, self.identity, self._since):
             # Another process tried it during this run and failed; trying again would only fail twice.
             self.store.release(job.trial.hash, self.identity)
             job.record = failed
+            self._ended += 1
         else:
             return True
         return False
+
+    def _found(self, job: Job, record: Record) -> None:
+        job.record, job.cached = record, True
+        self._cached += 1
 
 
 def _wider(one: float | None, other: float | None, default: float) -> float | None:

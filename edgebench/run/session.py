@@ -103,7 +103,7 @@ class Session:
             self._advance(state)
         order = [key for key, state in self._cases.items() if not state.pending]
         keys = {id(state): key for key, state in self._cases.items()}
-        return order + [keys[id(state)] for state in self._order(None)]
+        return order + [keys[id(state)] for state, _ in self._order(None)]
 
     def progress(self) -> Progress:
         return self.jobs.progress()
@@ -116,7 +116,7 @@ class Session:
     # One turn: fill the free workers, collect what ended, judge the cases that this completes.
 
     def _turn(self, wanted: CaseState | None) -> None:
-        queue = [job for state in self._order(wanted) for job in self._open(state)]
+        queue = [job for _, left in self._order(wanted) for job in left]
         fitting = [job for job in queue if self._fits(job.trial)]
         if self._is_over(queue, fitting):
             self._postpone()
@@ -129,22 +129,24 @@ class Session:
             if state is wanted or state.needed:
                 self._advance(state)
 
-    def _order(self, wanted: CaseState | None) -> list[CaseState]:
-        if wanted is not None and not self.prefetch:
-            return [wanted]
+    def _order(self, wanted: CaseState | None) -> list[tuple[CaseState, list[Job]]]:
+        """The pending cases, first what comes first, each with the trials that are still to be started."""
         others = [state for state in self._cases.values() if state.pending and state is not wanted]
+        if wanted is not None and not self.prefetch:
+            others = []
         for state in others:
-            self._advance(state)
-        ranked = sorted((state for state in others if state.pending), key=self._promise, reverse=True)
-        return ranked if wanted is None else [wanted, *ranked]
+            if not state.needed:
+                self._advance(state)
+        ranked = [(state, self._open(state)) for state in others if state.pending]
+        ranked.sort(key=lambda each: self._promise(*each), reverse=True)
+        return ranked if wanted is None else [(wanted, self._open(wanted)), *ranked]
 
     def _open(self, state: CaseState) -> list[Job]:
         jobs = (self.jobs[trial_hash] for trial_hash in state.needed.values())
         return [job for job in jobs if job.is_open]
 
-    def _promise(self, state: CaseState) -> float:
+    def _promise(self, state: CaseState, left: list[Job]) -> float:
         """Expected verdicts per second of work that the case still needs."""
-        left = self._open(state)
         if state.promise is None or state.promise[0] != len(left):  # asked at every turn, of every case
             state.promise = (len(left), self._expect(state, left))
         return state.promise[1]
