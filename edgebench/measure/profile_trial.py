@@ -43,7 +43,10 @@ def run_profile(settings: ProfileSettings, seed: int) -> Measured:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = registry.build(
-            settings.model, in_channels=settings.input[1], classes=settings.classes or 1000
+            settings.model,
+            in_channels=settings.input[1],
+            classes=settings.classes or 1000,
+            size=(settings.input[2], settings.input[3]),
         )
         if settings.method is not None:
             model = _METHODS[settings.method.name](model)

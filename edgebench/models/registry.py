@@ -27,7 +27,7 @@ class Entry:
         target: `module:function` that builds it; called with the given options as keywords.
         options: keys of `ModelSettings` that it accepts, besides `name`.
         summary: one line for listings.
-        passes: which of `in_channels`, `classes` and `name` the builder also takes.
+        passes: which of `in_channels`, `classes`, `size` and `name` the builder also takes.
     """
 
     target: str
@@ -55,6 +55,12 @@ _ENTRIES: dict[str, Entry] = {
         ("width", "dropout", "stem"),
         "MobileNet v1, depthwise-separable convolutions only",
         ("in_channels", "classes"),
+    ),
+    "dual-path": Entry(
+        "edgebench.models.dual_path:DualPath",
+        (),
+        "two small networks side by side, joined by dense layers",
+        ("in_channels", "classes", "size"),
     ),
     "conv-block": Entry(
         "edgebench.models.irb:ConvBlock",
@@ -158,14 +164,22 @@ def check(settings: ModelSettings) -> None:
         )
 
 
-def build(settings: ModelSettings, *, in_channels: int, classes: int) -> nn.Module:
+def build(
+    settings: ModelSettings, *, in_channels: int, classes: int, size: tuple[int, int] | None = None
+) -> nn.Module:
     """The network, with fresh weights from torch's current random state.
 
     A single block has `in_channels` channels unless `channels` is given, and ignores `classes`.
 
+    Args:
+        settings: name and options.
+        in_channels: of the input.
+        classes: outputs of a classifier.
+        size: height and width of the input, for networks whose layers depend on it; their own default if not given.
+
     Raises:
         SettingsError: as `check`; or `channels` differs from the input's.
-        ModelError: the network needs a package that is not installed.
+        ModelError: the network needs a package that is not installed, or larger images.
     """
     check(settings)
     found = entry(settings.name)
@@ -179,8 +193,9 @@ def build(settings: ModelSettings, *, in_channels: int, classes: int) -> nn.Modu
         "name": settings.name.partition(":")[2],
         "in_channels": in_channels,
         "classes": classes,
+        "size": size,
     }
-    arguments.update({key: offered[key] for key in found.passes})
+    arguments.update({key: offered[key] for key in found.passes if offered[key] is not None})
     module, _, attribute = found.target.partition(":")
     model: nn.Module = getattr(import_module(module), attribute)(**arguments)
     return model

@@ -146,7 +146,9 @@ def measured(parameters: int, seconds: float, curves: Curves, scores: tuple[Scor
 def build_model(settings: TrainSettings, data: Prepared, seed: int) -> nn.Module:
     """The network for a dataset, with the seed's initial weights, in channels-last memory order."""
     torch.manual_seed(seed_value(seed, "init"))
-    model = registry.build(settings.model, in_channels=data.shape[0], classes=data.classes)
+    model = registry.build(
+        settings.model, in_channels=data.shape[0], classes=data.classes, size=data.shape[1:]
+    )
     return model.to(memory_format=torch.channels_last)
 
 
