@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, chdir, contextmanager
@@ -20,6 +21,8 @@ from edgebench.run import environment, ray_node
 _PROBING = (
     120.0  # seconds that a node may take to say what it is; it has to start a worker and unpack the code
 )
+_KNOCKING = 10.0  # seconds that a cluster's head may take to answer
+_HINT = "`ray status` on a node of the cluster shows whether it is up"
 _LISTED = 5  # nodes of one kind that an error names
 # A sliver of a resource picks the nodes that have it, without limiting how many trials run there.
 _SLIVER = 0.001
@@ -75,6 +78,7 @@ class Cluster:
         if self.ray.is_initialized():
             raise SettingsError("this process has joined a Ray cluster already", expected="one run at a time")
         address = address or os.environ.get("RAY_ADDRESS") or "local"
+        _check_reachable(address)
         new: dict[str, Any] = {}
         if address == "local":
             new = {"num_cpus": cpus or environment.available_cores(), "include_dashboard": False}
@@ -94,7 +98,7 @@ class Cluster:
             raise SettingsError(
                 f"the Ray cluster cannot be joined: {str(error).strip() or type(error).__name__}",
                 where=address,
-                hint="`ray status` on a node of the cluster shows whether it is up",
+                hint=_HINT,
             ) from error
         except BaseException:
             self.leave()
@@ -144,6 +148,22 @@ class Cluster:
         if len(groups) > 1:
             raise _unlike(groups)
         return dict(next(iter(groups)))
+
+
+def _check_reachable(address: str) -> None:
+    """Knock first: Ray itself knocks for minutes, and writes about it."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_KNOCKING).close()
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"nothing answers there ({error})",
+            expected="the address of a Ray cluster",
+            where=address,
+            hint=_HINT,
+        ) from error
 
 
 def first_line(error: BaseException) -> str:

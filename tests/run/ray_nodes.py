@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +72,12 @@ class Nodes:
 
     def trials(self, number: int) -> list[psutil.Process]:
         """The processes of trials on a node: children of a fork server."""
+        (raylet,) = self._nodes[number].all_processes["raylet"]
         found = []
-        for each in self.processes(number):
-            try:
-                parent = each.parent()
-                if parent is not None and "multiprocessing.forkserver" in " ".join(parent.cmdline()):
-                    found.append(each)
-            except psutil.Error:
-                continue
+        with suppress(psutil.Error):  # a process that ended meanwhile
+            below = psutil.Process(raylet.process.pid).children(recursive=True)
+            servers = {each.pid for each in below if "multiprocessing.forkserver" in " ".join(each.cmdline())}
+            found = [each for each in below if each.ppid() in servers]
         return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,15 @@ def test_a_cluster_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         Cluster(None, None)
     assert not ray.is_initialized()
     assert (os.getcwd(), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}", "127.0.0.1:99999"])
+def test_an_address_where_nothing_listens_is_refused_at_once(address: str) -> None:
+    pytest.importorskip("ray")
+    with socket.socket() as taken:  # bound, but not listening
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(SettingsError, match=r"127\.0\.0\.1:\d+: nothing answers there \(.*`ray status`"):
+            Cluster(address.format(port=taken.getsockname()[1]), None)
 
 
 def test_the_driver_imports_ray_only_when_it_is_used() -> None:
