@@ -23,15 +23,16 @@ if TYPE_CHECKING:
     from edgebench.run.session import Key, Session
 
 
+# The names are long where others may want the short ones: two plugins or a conftest with one name stop pytest.
 _DEFAULTS = {
     "tier": "smoke",
     "seeds": None,
     "trial_workers": None,
     "time_budget": None,
-    "executor": "local",
-    "address": None,
-    "resource": None,
-    "device": "cpu",
+    "trial_executor": "local",
+    "ray_address": None,
+    "ray_resource": None,
+    "trial_device": "cpu",
 }
 
 
@@ -49,11 +50,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="stop training after this long, such as 30m; what has no verdict by then is pending (skipped)",
     )
     group.addoption(
-        "--executor", default=_DEFAULTS["executor"], help="where trials run: local (default) or ray"
+        "--trial-executor",
+        default=_DEFAULTS["trial_executor"],
+        help="where trials run: local (default) or ray",
     )
-    group.addoption("--address", metavar="HOST", help="address of the Ray cluster (default: a new one here)")
-    group.addoption("--resource", metavar="NAME", help="custom resource of the Ray nodes to run on")
-    group.addoption("--device", default=_DEFAULTS["device"], help="what trials run on: cpu (default) or cuda")
+    group.addoption("--ray-address", metavar="HOST", help="of the Ray cluster (default: a new one here)")
+    group.addoption("--ray-resource", metavar="NAME", help="custom resource of the Ray nodes to run on")
+    group.addoption(
+        "--trial-device", default=_DEFAULTS["trial_device"], help="what trials run on: cpu (default) or cuda"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -77,6 +82,7 @@ class Claims:
         self._baselines: Baselines | None = None
         self._log: RunLog | None = None
         self.complaint: str | None = None
+        self.others_passed = False
 
     @property
     def options(self) -> Options:
@@ -90,16 +96,18 @@ class Claims:
                     seeds=option("--seeds"),
                     store=option("--store"),
                     workers=option("--trial-workers"),
-                    time_budget=duration(budget) if (budget := option("--time-budget")) else None,
-                    executor=option("--executor"),
-                    address=option("--address"),
-                    resource=option("--resource"),
-                    device=option("--device"),
+                    time_budget=None if (budget := option("--time-budget")) is None else duration(budget),
+                    executor=option("--trial-executor"),
+                    address=option("--ray-address"),
+                    resource=option("--ray-resource"),
+                    device=option("--trial-device"),
                 ).check()
             except EdgebenchError as error:
                 raise pytest.UsageError(str(error)) from None
             if self._options.executor == "ray" and self._is_shared:
-                raise pytest.UsageError("--executor ray with -n: Ray distributes the trials; leave out -n")
+                raise pytest.UsageError(
+                    "--trial-executor ray with -n: Ray distributes the trials; leave -n out"
+                )
         return self._options
 
     @property
@@ -202,7 +210,16 @@ class Claims:
         self._baselines, self._session = baselines, session
         return session
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        judged = [result for result in self.results if result.verdict != "pending"]
+        if (
+            self.results
+            and not judged
+            and session.exitstatus == pytest.ExitCode.OK
+            and not self.others_passed
+        ):
+            # Nothing was decided, as if nothing had been collected: that must not pass for a good night.
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         if self._session is None or self._log is None:
             return
         try:
@@ -213,8 +230,12 @@ class Claims:
             self._session.close()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" and (result := _result_of(report)) is not None:
+        if report.when != "call":
+            return
+        if (result := _result_of(report)) is not None:
             self.results.append(result)
+        elif report.passed:
+            self.others_passed = True
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """Green says that nothing changed; the word says what is true of the paper."""

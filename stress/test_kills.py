@@ -77,7 +77,9 @@ class Run:
         with suppress(psutil.Error):
             children = self.driver.children()
             servers = [child for child in children if child.children() or _is_fork_server(child)]
-            workers = [worker for server in servers for worker in server.children()]
+            # A trial outlives the fork server that it came from, and is then no child of anybody's.
+            known = {self.driver.pid, *(child.pid for child in children)}
+            workers = [process for process in self.processes() if process.pid not in known]
             return {"driver": [self.driver], "server": servers, "worker": workers}
         return {"driver": [self.driver], "server": [], "worker": []}
 

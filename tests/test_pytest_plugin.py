@@ -67,9 +67,9 @@ def test_one_item_by_its_id(root: Root, pytester: pytest.Pytester) -> None:
         (("--tier", "smokey"), TIER),
         (("--seeds", "1"), "--seeds 1; expected at least 2"),
         (("--trial-workers", "0"), "0 workers; expected at least 1"),
-        (("--executor", "rya"), "no executor is called 'rya'; expected one of local, ray (did you mean 'ray'?)"),
-        (("--address", "auto"), "--address without Ray (add --executor ray)"),
-        (("--executor", "ray", "-n", "2"), "--executor ray with -n: Ray distributes the trials; leave out -n"),
+        (("--trial-executor", "rya"), "no executor is called 'rya'; expected one of local, ray (did you mean 'ray'?)"),
+        (("--ray-address", "auto"), "a Ray address without Ray; expected the executor ray"),
+        (("--trial-executor", "ray", "-n", "2"), "--trial-executor ray with -n: Ray distributes the trials"),
     ],
 )  # fmt: skip
 def test_wrong_options_are_one_line(root: Root, options: tuple[str, ...], message: str) -> None:

@@ -57,6 +57,8 @@ def test_the_command_line_leaves_with_a_status_of_its_own(shell: Shell) -> None:
     assert shell.out.endswith("2 reproduced, 2 contradicted, 1 pending; the others as recorded\n")
     assert "demo/long" in shell.out
     assert "FLIPPED" not in shell.out
+    assert "demo/long::gain is pending: the time budget ended: " in shell.out
+    assert "0 of 1 claims hold with all their effects; 1 pending\n" in shell.out
     # Red counts for more than pending: no baseline of `formula` was recorded.
     shell.write(formula=roots.FORMULA)
     assert shell("run", "--time-budget", "3") == options.NOT_AS_RECORDED
@@ -65,3 +67,10 @@ def test_the_command_line_leaves_with_a_status_of_its_own(shell: Shell) -> None:
 def test_a_baseline_diff_knows_no_budget(shell: Shell, tmp_path: Path) -> None:
     shell.write(blocks=roots.BLOCKS)
     assert shell("baseline", "diff", "--time-budget", "3") == options.USAGE
+
+
+def test_a_run_that_judged_nothing_is_no_success(root: Root) -> None:
+    root.write(long=LONG)
+    result = root.run("--time-budget", "1s")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert result.parseoutcomes() == {"pending": 1}

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from edgebench.claim.catalogue import load_catalogue
-from edgebench.cli.options import DEFAULT_ROOT, Keyword, Root, StoreFile, Tier, Workers
+from edgebench.cli.options import (
+    DEFAULT_ROOT,
+    Address,
+    Device,
+    Executor,
+    Keyword,
+    Resource,
+    Root,
+    StoreFile,
+    Tier,
+    Workers,
+)
 from edgebench.cli.selection import complain, leave, nothing, one, select, warn
 
 
@@ -18,6 +29,10 @@ def record(
     tier: Tier = "smoke",
     store: StoreFile = None,
     workers: Workers = None,
+    executor: Executor = "local",
+    address: Address = None,
+    resource: Resource = None,
+    device: Device = "cpu",
     by: Annotated[str | None, typer.Option(help="Who records it (default: git's user.name).")] = None,
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Begin a new line: forget what was accepted first.")
@@ -29,7 +44,7 @@ def record(
 
     catalogue = load_catalogue([root.absolute()])
     chosen = [one(catalogue, each) for each in claims] if claims else list(catalogue.claims)
-    options = Options(tier, None, store, workers).check()
+    options = Options(tier, None, store, workers, None, executor, address, resource, device).check()
     written = record_baselines(chosen, options, why=why, by=by, say=typer.echo, afresh=afresh)
     if not claims:
         complain(catalogue)
@@ -43,6 +58,10 @@ def diff(
     tier: Tier = "smoke",
     store: StoreFile = None,
     workers: Workers = None,
+    executor: Executor = "local",
+    address: Address = None,
+    resource: Resource = None,
+    device: Device = "cpu",
 ) -> None:
     """Show what is not as recorded, measured beside baseline. Example: edgebench baseline diff --tier short"""
     from edgebench.report.live import run_claims
@@ -51,7 +70,11 @@ def diff(
     from edgebench.run.options import Options
 
     catalogue = load_catalogue([root.absolute()])
-    results = run_claims(select(catalogue.claims, keyword), Options(tier, None, store, workers).check(), warn)
+    results = run_claims(
+        select(catalogue.claims, keyword),
+        Options(tier, None, store, workers, None, executor, address, resource, device).check(),
+        warn,
+    )
     red = [result for result in results if not result.green]
     for left in orphans(select(catalogue.claims, keyword), tier):
         typer.echo(left, err=True)

@@ -7,7 +7,7 @@ from contextlib import closing, nullcontext
 import typer
 
 from edgebench.claim.catalogue import load_catalogue
-from edgebench.cli.options import DEFAULT_ROOT, Keyword, Root, Seeds, StoreFile, Tier, Workers
+from edgebench.cli.options import DEFAULT_ROOT, Device, Keyword, Root, Seeds, StoreFile, Tier, Workers
 from edgebench.cli.selection import complain, nothing, select
 
 
@@ -18,15 +18,16 @@ def plan(
     seeds: Seeds = None,
     store: StoreFile = None,
     workers: Workers = None,
+    device: Device = "cpu",
 ) -> None:
-    """Show what a run would train, what it would cost and how it may end. Example: edgebench plan --tier short"""
+    """Show what a run on this machine would train, cost, and how it may end. Example: edgebench plan --tier short"""
     from edgebench.report.plan import table, totals
     from edgebench.report.result import Baselines
     from edgebench.run.options import Options
     from edgebench.run.plan import plan as make_plan
     from edgebench.run.store import Store
 
-    options = Options(tier, seeds, store, workers).check()
+    options = Options(tier, seeds, store, workers, device=device).check()
     catalogue = load_catalogue([root.absolute()])
     path = options.store_path()
     # Opening a store makes its file; a plan leaves nothing behind.

@@ -37,16 +37,18 @@ def run(
 ) -> None:
     """Run claims, judge them, hold them against their baselines. Example: edgebench run -k mobiletl"""
     from edgebench.report.live import run_claims
-    from edgebench.report.tables import claims_holding, failure, summary, tally
+    from edgebench.report.tables import claims_holding, failure, still_pending, summary, tally
     from edgebench.run.options import Options, duration
 
     catalogue = load_catalogue([root.absolute()])
-    budget = duration(time_budget) if time_budget else None
+    budget = None if time_budget is None else duration(time_budget)
     options = Options(tier, seeds, store, workers, budget, executor, address, resource, device).check()
     results = run_claims(select(catalogue.claims, keyword), options, warn)
     for result in results:
         if not result.green and result.verdict != "pending":
             typer.echo(failure(result) + "\n")
     if results:
-        typer.echo(f"{summary(results)}\n\n{claims_holding(results)}\n{tally(results)}")
+        if waiting := still_pending(results):
+            waiting += "\n"
+        typer.echo(f"{summary(results)}\n\n{waiting}{claims_holding(results)}\n{tally(results)}")
     leave(catalogue, results, tier)

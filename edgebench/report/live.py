@@ -58,6 +58,27 @@ def live_session(options: Options) -> Iterator[Session]:
             session.close()
 
 
+@contextmanager
+def logged(
+    session: Session, claims: Sequence[Claim], options: Options, warn: Callable[[str], object]
+) -> Iterator[RunLog]:
+    """This command's place in the store's history; `warn` is told when its results could not be written there."""
+    log = RunLog(
+        session.store,
+        new_uid(),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        tier=options.tier,
+        identity=session.executor.identity,
+        executor=options.executor,
+        claims=claims[0].path.parent.parent if claims else None,
+    )
+    yield log
+    try:
+        log.end()
+    except StoreError as error:
+        warn(str(error))
+
+
 def settle_claims(
     session: Session, claims: Sequence[Claim], options: Options
 ) -> Iterator[tuple[Claim, Settled]]:
@@ -93,16 +114,7 @@ def run_claims(claims: Sequence[Claim], options: Options, warn: Callable[[str], 
     """
     baselines = Baselines()
     results: dict[Path, list[Result]] = {}
-    with live_session(options) as session:
-        log = RunLog(
-            session.store,
-            new_uid(),
-            command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            tier=options.tier,
-            identity=session.executor.identity,
-            executor=options.executor,
-            claims=claims[0].path.parent.parent if claims else None,
-        )
+    with live_session(options) as session, logged(session, claims, options, warn) as log:
         for claim, settled in settle_claims(session, claims, options):
             tiers = {case.id: tier for case, tier in _cases_at(claim, options)}
             results[claim.path] = [
@@ -112,8 +124,4 @@ def run_claims(claims: Sequence[Claim], options: Options, warn: Callable[[str], 
             ]
             for result in results[claim.path]:
                 log.add(result.to_json())
-        try:
-            log.end()
-        except StoreError as error:
-            warn(str(error))
     return [result for claim in claims for result in results.get(claim.path, ())]

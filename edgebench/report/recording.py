@@ -16,8 +16,8 @@ from edgebench.claim.problems import display_path
 from edgebench.errors import BaselineError, EdgebenchError, SettingsError, TrialError
 from edgebench.judge.baseline import Baseline, BaselineEffect, First, Recorded, derive, since_first
 from edgebench.judge.baseline_file import dump
-from edgebench.report.live import Settled, live_session, settle_claims
-from edgebench.report.result import Baselines
+from edgebench.report.live import Settled, live_session, logged, settle_claims
+from edgebench.report.result import Baselines, assess
 from edgebench.run import environment
 from edgebench.run.case import Judged
 from edgebench.run.options import Options
@@ -49,7 +49,7 @@ def record_baselines(
     baselines = Baselines()
     written: list[Path] = []
     left_out: list[EdgebenchError] = []
-    with live_session(options) as session:
+    with live_session(options) as session, logged(session, claims, options, say) as log:
         state = environment.state()
         described: dict[str, JsonValue] = {
             **session.executor.identity,
@@ -57,7 +57,7 @@ def record_baselines(
         }
         for claim, settled in settle_claims(session, claims, options):
             try:
-                before = _before(baselines, claim, options.tier)
+                before = _before(baselines, claim, options.tier, say)
                 effects = _effects(claim, settled, before)
                 if before is not None and not afresh:
                     effects = {key: _carry_first(new, key, before, today) for key, new in effects.items()}
@@ -80,6 +80,12 @@ def record_baselines(
                 if effect.first and (moved := since_first(effect.verdict, effect.value, effect.first)):
                     say(f"  {item}: {moved}")
             written.append(path)
+            accepted = Baselines()
+            for case, judged in settled:
+                tier = options.tier_of(claim, case)
+                assert tier is not None, "settled cases have the tier"
+                for each in judged.values():
+                    log.add(assess(claim, case, tier, each, accepted).to_json())
     if len(left_out) > 1:
         raise TrialError(f"{len(left_out)} claims were left out:\n" + "\n".join(map(str, left_out)))
     if left_out:
@@ -105,11 +111,12 @@ def _effects(claim: Claim, settled: Settled, before: Baseline | None) -> dict[st
     return effects
 
 
-def _before(baselines: Baselines, claim: Claim, tier: str) -> Baseline | None:
+def _before(baselines: Baselines, claim: Claim, tier: str, say: Callable[[str], Any]) -> Baseline | None:
     try:
         return baselines.get(claim, tier)
-    except BaselineError:
-        return None  # recording is how an unusable file is replaced
+    except BaselineError as error:  # recording is how an unusable file is replaced
+        say(f"{error}\n  it is replaced, and what it said of the first accepted baseline is lost")
+        return None
 
 
 def _trial_seconds(judged: Judged) -> float | None:

@@ -75,10 +75,21 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def claims_holding(results: Sequence[Result]) -> str:
-    """How many claims hold: those of which every effect was reproduced."""
+    """How many claims hold: those of which every effect was reproduced. Claims with a pending effect are left open."""
     claims = dict.fromkeys(result.claim for result in results)
-    failing = {result.claim for result in results if result.verdict != "reproduced"}
-    return f"{len(claims) - len(failing)} of {len(claims)} claims hold with all their effects"
+    pending = {result.claim for result in results if result.verdict == "pending"}
+    failing = {result.claim for result in results if result.verdict not in ("reproduced", "pending")}
+    open_ = len(pending - failing)
+    said = (
+        f"{len(claims) - len(failing | pending)} of {len(claims) - open_} claims hold with all their effects"
+    )
+    return said + (f"; {open_} pending" if open_ else "")
+
+
+def still_pending(results: Sequence[Result]) -> str:
+    """The items that are pending, with what they lack, one a line; empty when none is."""
+    waiting = [result for result in results if result.verdict == "pending"]
+    return "\n".join(f"{result.id} is pending: {'; '.join(result.said)}" for result in waiting)
 
 
 def tally(results: Sequence[Result]) -> str:

@@ -114,7 +114,8 @@ class RunLog:
         self._store = store
         self._run = (command, tier, executor)
         self._identity = json.dumps(dict(identity), sort_keys=True)
-        self._claims = claims or Path()
+        # Now, while the claims are as they were loaded: the first result may be hours away.
+        self._commit = git_commit(claims or Path())
         self._started = time.time()
         self._written = False
         self._failed: StoreError | None = None
@@ -158,7 +159,7 @@ class RunLog:
             )
 
     def _write_run(self) -> None:
-        commit, dirty = git_commit(self._claims)  # before the transaction: git may take its time
+        commit, dirty = self._commit
         state = {**environment.state(), **environment.versions(), "host": platform.node()}
         command, tier, executor = self._run
         with self._store.transaction() as db:

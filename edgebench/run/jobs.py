@@ -27,6 +27,7 @@ class Job:
         record: how it ended, None while it has not.
         cached: the record came from the store.
         lost: how often it was lost.
+        widened: it failed by a limit that another claim then widened.
         ask: when to ask again for a trial that another process runs (`time.monotonic`).
     """
 
@@ -37,6 +38,7 @@ class Job:
     running: bool = False
     cached: bool = False
     lost: int = 0
+    widened: bool = False
     ask: float = 0.0
 
     @property
@@ -82,8 +84,13 @@ class Jobs:
     def need(self, trial: Trial, timeout: float | None, memory: float | None) -> None:
         """Add a trial, with the record that the store has of it."""
         if (job := self._jobs.get(trial.hash)) is not None:
+            before = (job.timeout, job.memory)
             job.timeout = _wider(job.timeout, timeout, DEFAULT_TIMEOUT)
             job.memory = _wider(job.memory, memory, DEFAULT_MEMORY)
+            limited = job.record is not None and job.record.status in (Status.timed_out, Status.out_of_memory)
+            if limited and (job.timeout, job.memory) != before:  # what it failed by no longer holds
+                job.record, job.widened = None, True
+                self._ended -= 1
             return
         job = self._jobs[trial.hash] = Job(trial, timeout, memory)
         if (record := self.store.get(trial.hash, self.identity)) is not None:
@@ -145,12 +152,15 @@ class Jobs:
         return [other for other, _ in zip(same, range(room), strict=False)]
 
     def _start(self, jobs: list[Job]) -> None:
-        leased = [job for job in jobs if self._lease(job)]
+        leased = [job for job in jobs if self._lease(job, len(jobs))]
         if not leased:
             return
-        first = leased[0]
+        timeout, memory = leased[0].timeout, leased[0].memory
+        for job in leased[1:]:
+            timeout = _wider(timeout, job.timeout, DEFAULT_TIMEOUT)
+            memory = _wider(memory, job.memory, DEFAULT_MEMORY)
         try:
-            self.executor.submit(tuple(job.trial for job in leased), first.timeout, first.memory)
+            self.executor.submit(tuple(job.trial for job in leased), timeout, memory)
         except BaseException:
             for job in leased:
                 self.store.release(job.trial.hash, self.identity)
@@ -158,14 +168,15 @@ class Jobs:
         for job in leased:
             job.running = True
 
-    def _lease(self, job: Job) -> bool:
+    def _lease(self, job: Job, together: int) -> bool:
         """Whether the trial is ours to run; else its record is noted, or when to ask again."""
-        found = self.store.acquire(job.trial.hash, self.identity, job.timeout or DEFAULT_TIMEOUT)
+        longest = (job.timeout or DEFAULT_TIMEOUT) * together
+        found = self.store.acquire(job.trial.hash, self.identity, longest)
         if isinstance(found, Record):
             self._found(job, found)
         elif isinstance(found, Held):
             job.ask = time.monotonic() + _ASK_AGAIN
-        elif failed := self.store.failure(job.trial.hash, self.identity, self._since):
+        elif not job.widened and (failed := self.store.failure(job.trial.hash, self.identity, self._since)):
             # Another process tried it during this run and failed; trying again would only fail twice.
             self.store.release(job.trial.hash, self.identity)
             job.record = failed

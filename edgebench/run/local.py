@@ -48,6 +48,7 @@ class _Running:
     started: float
     timeout: float
     oom_kills: int
+    server: int | None  # process number of the fork server that it came from
 
     @property
     def deadline(self) -> float:
@@ -111,6 +112,7 @@ class LocalExecutor:
             time.monotonic(),
             (timeout or DEFAULT_TIMEOUT) * len(trials),
             _oom_kills(),
+            _fork_server(),
         )
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
@@ -165,7 +167,7 @@ class LocalExecutor:
         if code == -signal.SIGKILL and _oom_kills() > dead.oom_kills:
             message = "killed by the kernel's out-of-memory killer; run fewer workers or a smaller batch"
             return self._failed(dead, Status.out_of_memory, message)
-        if code == _UNKNOWN_EXIT and not _fork_server_lives():
+        if code == _UNKNOWN_EXIT and dead.server != _fork_server():
             return self._failed(dead, Status.lost, "the process ended with the fork server it came from")
         if code < 0:
             # Nothing in a trial sends these: somebody or something outside did.
@@ -191,9 +193,12 @@ class LocalExecutor:
         return {"identity": self.identity, "state": environment.state()}
 
 
-def _fork_server_lives() -> bool:
-    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
-    return pid is not None and psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+def _fork_server() -> int | None:
+    """Process number of the living fork server; None where there is none."""
+    pid: int | None = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if pid is None or not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        return None
+    return pid
 
 
 def _oom_kills() -> int:

@@ -14,7 +14,8 @@ from edgebench.errors import SettingsError, did_you_mean
 STORE_VARIABLE = "EDGEBENCH_STORE"
 EXECUTORS = ("local", "ray")
 DEVICES = ("cpu", "cuda")
-_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+_NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
+_DURATION = re.compile(rf"(?:{_NUMBER} ?h)? ?(?:{_NUMBER} ?m(?:in)?)? ?(?:{_NUMBER} ?s?)?")
 
 
 def duration(text: str) -> float:
@@ -23,10 +24,11 @@ def duration(text: str) -> float:
     Raises:
         SettingsError: anything else, or no time at all.
     """
-    parts = re.findall(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*(h|min|m|s|)", text.strip())
-    if "".join(number + unit for number, unit in parts) != re.sub(r"\s", "", text) or not parts:
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not text.strip():
         raise SettingsError(f"'{text}' is no duration", expected="a number with a unit, such as 30m or 1.5h")
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    hours, minutes, rest = (float(part or 0) for part in found.groups())
+    seconds = 3600 * hours + 60 * minutes + rest
     if seconds <= 0:
         raise SettingsError(f"a time budget of {text}", expected="some time")
     return seconds
@@ -80,7 +82,7 @@ class Options:
             raise SettingsError(f"{self.workers} workers", expected="at least 1")
         for option in ("address", "resource"):
             if getattr(self, option) is not None and self.executor != "ray":
-                raise SettingsError(f"--{option} without Ray", hint="add --executor ray")
+                raise SettingsError(f"a Ray {option} without Ray", expected="the executor ray")
         return self
 
     def store_path(self) -> Path:

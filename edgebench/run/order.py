@@ -12,7 +12,11 @@ class Outlook:
     """What is expected of work that is not done yet; this one expects nothing in particular."""
 
     def seconds(self, trial: Trial) -> float | None:
-        """How long a trial will take, None when nothing is known."""
+        """How long a trial will take, by whatever is known of it; None when nothing is."""
+        return None
+
+    def timed(self, trial: Trial) -> float | None:
+        """How long equal trials took here; None when none was run."""
         return None
 
     def decided(

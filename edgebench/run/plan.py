@@ -201,7 +201,7 @@ def plan(claims: Sequence[Claim], options: Options, store: Store | None, baselin
     Raises:
         StoreError: when the store cannot be read.
     """
-    outlook = StoredOutlook(store, environment.identity_key(environment.identity()), baseline)
+    outlook = StoredOutlook(store, environment.identity_key(environment.identity(options.device)), baseline)
     items: list[tuple[Item, Prospect | None]] = []
     for claim in claims:
         for case in claim.cases:

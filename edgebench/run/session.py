@@ -169,9 +169,10 @@ class Session:
         return promise(seconds, state.verdicts)
 
     def _fits(self, trial: Trial) -> bool:
+        """Whether the trial can end within the time budget; only what equal ones took here can say that it cannot."""
         if self._deadline is None:
             return True
-        return time.monotonic() + (self.outlook.seconds(trial) or 0.0) < self._deadline
+        return time.monotonic() + (self.outlook.timed(trial) or 0.0) < self._deadline
 
     def _is_over(self, queue: list[Job], fitting: list[Job]) -> bool:
         """Whether the time budget has ended, or nothing that is left to do fits into it."""
@@ -186,14 +187,19 @@ class Session:
         for state in self._cases.values():
             self._advance(state)
             for effect in list(state.pending.values()):
-                jobs = [job for _, job in self._jobs_of(state, effect) if job.record is not None]
-                needed = len(self._jobs_of(state, effect))
-                missing = (
-                    f"{len(jobs)} of the {needed} trials of its next look ({state.look} seeds) are there"
-                )
-                cached = sum(job.cached for job in jobs)
-                said = f"the time budget ended: {missing}"
-                state.settle(Judged(effect, None, pending=said, cached=cached, trained=len(jobs) - cached))
+                state.settle(self._pending(state, effect))
+
+    def _pending(self, state: CaseState, effect: Effect) -> Judged:
+        jobs = [job for _, job in self._jobs_of(state, effect)]
+        ended = [job for job in jobs if job.record is not None]
+        cached = sum(job.cached for job in ended)
+        said = f"{len(ended)} of the {len(jobs)} trials of its next look ({state.look} seeds) are there"
+        lengths = [self.outlook.timed(job.trial) or 0.0 for job in jobs if job.record is None]
+        if lengths and min(lengths) > (self.time_budget or 0.0):
+            why = f"the time budget is too short for its trials, which take about {min(lengths):.3g} s here"
+        else:
+            why = "the time budget ended"
+        return Judged(effect, None, pending=f"{why}: {said}", cached=cached, trained=len(ended) - cached)
 
     def _advance(self, state: CaseState) -> None:
         """Judge the case as far as its records go; leaves it either settled or waiting for trials."""

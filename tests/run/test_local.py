@@ -45,6 +45,16 @@ def collected(executor: LocalExecutor) -> dict[str, Record]:
     return found
 
 
+def collected_of(executor: LocalExecutor, count: int) -> dict[str, Record]:
+    """The first trials to end."""
+    found: dict[str, Record] = {}
+    until = time.monotonic() + PATIENCE
+    while len(found) < count:
+        assert time.monotonic() < until
+        found.update({trial.hash: record for trial, record in executor.wait(1.0)})
+    return found
+
+
 def submit(executor: LocalExecutor, how: str, **limits: Any) -> None:
     trial: Any = Misbehaving(how)
     executor.submit((trial,), **limits)
@@ -104,6 +114,24 @@ def test_the_fork_server_never_sees_an_interrupt(executor: LocalExecutor) -> Non
     status = dict(line.split(":", 1) for line in Path(f"/proc/{server}/status").read_text().splitlines())
     assert int(status["SigBlk"], 16) >> (signal.SIGINT - 1) & 1
     collected(executor)
+
+
+def test_a_process_whose_fork_server_is_gone_too_is_lost(executor: LocalExecutor) -> None:
+    """The second submission starts another fork server, which is no parent of the first one's process."""
+    submit(executor, "sleep")
+    (hanging,) = executor._running.values()
+    assert hanging.server is not None
+    os.kill(hanging.server, signal.SIGKILL)
+    while psutil.Process(hanging.server).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    submit(executor, "well")
+    found = collected_of(executor, 1)
+    assert [record.status for record in found.values()] == [Status.ok]
+    assert hanging.process.pid is not None
+    os.kill(hanging.process.pid, signal.SIGKILL)
+    (record,) = collected(executor).values()
+    assert record.status is Status.lost
+    assert record.message == "the process ended with the fork server it came from"
 
 
 def test_closing_kills_what_runs_and_names_it(executor: LocalExecutor) -> None:

@@ -156,3 +156,16 @@ def test_diverged_trials_are_counted(bench: Bench) -> None:
     judged, _ = bench.settled(bench.claim(text()), script)
     assert judged["better"].diverged == 1
     assert judged["better"].verdict is not None
+
+
+def test_a_trial_that_failed_by_a_limit_is_tried_again_under_a_wider_one(bench: Bench) -> None:
+    """Two claims share trials; which of them asked first must not decide."""
+    one = bench.claim(text(tier="looks: [2], timeout: 10"), "one")
+    other = bench.claim(text(tier="looks: [2], timeout: 600"), "other")
+    session, executor = bench.session(lambda trial: Status.timed_out)
+    first = session.settle(session.add(one, one.cases[0], one.cases[0].tiers["smoke"]))
+    assert first["better"].failure is not None
+    executor.script = CLEAR
+    second = session.settle(session.add(other, other.cases[0], other.cases[0].tiers["smoke"]))
+    assert second["better"].verdict is not None
+    assert executor.limits[-1] == (600.0, None)

@@ -17,10 +17,16 @@ from tests.run.scripted import Script, Scripted
 
 
 class _Slow(Outlook):
-    """Every trial is expected to take an hour."""
+    """Every trial is thought to take an hour; `here` is what equal ones took on this machine."""
+
+    def __init__(self, here: float | None) -> None:
+        self.here = here
 
     def seconds(self, trial: Trial) -> float | None:
         return 3600.0
+
+    def timed(self, trial: Trial) -> float | None:
+        return self.here
 
 
 def ended_after(trials: int, script: Script, bench: Bench) -> tuple[Session, Scripted]:
@@ -71,12 +77,22 @@ def test_the_next_run_goes_on_from_there(bench: Bench) -> None:
 
 def test_what_does_not_fit_is_not_started(bench: Bench) -> None:
     claim = bench.claim(text())
-    session, executor = bench.session(CLEAR, time_budget=600.0, outlook=_Slow())
+    session, executor = bench.session(CLEAR, time_budget=600.0, outlook=_Slow(3600.0))
     started = time.monotonic()
     judged = session.settle(session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]))
-    assert judged["better"].pending is not None
+    assert judged["better"].pending == (
+        "the time budget is too short for its trials, which take about 3.6e+03 s here: "
+        "0 of the 4 trials of its next look (2 seeds) are there"
+    )
     assert executor.started == []
     assert time.monotonic() - started < 5, "and it is not waited for either"
+
+
+def test_what_others_say_of_its_length_keeps_no_trial_from_being_tried(bench: Bench) -> None:
+    claim = bench.claim(text())
+    session, _ = bench.session(CLEAR, time_budget=600.0, outlook=_Slow(None))
+    judged = session.settle(session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]))
+    assert judged["better"].verdict is not None
 
 
 def test_verdicts_on_finished_trials_need_no_time(bench: Bench) -> None:
@@ -124,7 +140,26 @@ def test_durations(text: str, seconds: float) -> None:
     assert duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "30x", "-5m", "m", "0", "1h-30m", "nan", "inf"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "30x",
+        "-5m",
+        "m",
+        "0",
+        "1h-30m",
+        "nan",
+        "inf",
+        "10 5",
+        "1.5.5",
+        "3 0m",
+        "1 0 m",
+        "1h1h",
+        "30m1h",
+    ],
+)
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(SettingsError):
         duration(text)
