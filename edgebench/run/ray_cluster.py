@@ -26,6 +26,8 @@ _HINT = "`ray status` on a node of the cluster shows whether it is up"
 _LISTED = 5  # nodes of one kind that an error names
 # A sliver of a resource picks the nodes that have it, without limiting how many trials run there.
 _SLIVER = 0.001
+_NODE = "ray.io/node-id"  # a label that Ray gives every node
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Cluster:
 
     Attributes:
         ray: the module.
+        left_out: nodes that get no trials any more, by their ids: their names, and why.
 
     Raises:
         SettingsError: Ray is not installed, the cluster cannot be joined, or this process is in one already.
@@ -77,6 +80,7 @@ class Cluster:
         self.ray = _import_ray()
         if self.ray.is_initialized():
             raise SettingsError("this process has joined a Ray cluster already", expected="one run at a time")
+        self.left_out: dict[str, str] = {}
         address = address or os.environ.get("RAY_ADDRESS") or "local"
         _check_reachable(address)
         new: dict[str, Any] = {}
@@ -110,9 +114,27 @@ class Cluster:
         self._until_left.close()
 
     def slots(self, demand: Demand) -> dict[str, int]:
-        """How many trials each node can run at once, by the node's id; only living nodes that can run any."""
+        """How many trials each node can run at once, by the node's id; only living nodes that can and may run any."""
         found = {n["NodeID"]: demand.slots(n["Resources"]) for n in self.ray.nodes() if n["Alive"]}
-        return {node: count for node, count in found.items() if count > 0}
+        return {node: count for node, count in found.items() if count > 0 and node not in self.left_out}
+
+    def leave_out(self, refused: ray_node.Refused) -> None:
+        """Give a node no trials any more, and say so, once."""
+        if refused.node in self.left_out:
+            return
+        names = {node["NodeID"]: node["NodeName"] for node in self.ray.nodes()}
+        why = f"{names.get(refused.node, refused.node)}: {refused.message}"
+        self.left_out[refused.node] = why
+        _LOG.warning("a Ray node gets no trials, because it is unlike those that the run began with: %s", why)
+
+    def placing(self) -> dict[str, Any]:
+        """Ray's task options that keep a task away from the nodes that are left out."""
+        if not self.left_out:
+            return {}
+        strategies = self.ray.util.scheduling_strategies
+        # Ray chooses among the others by their load, and lets the task wait while there are none.
+        others = {_NODE: strategies.NotIn(*self.left_out)}
+        return {"scheduling_strategy": strategies.NodeLabelSchedulingStrategy(others)}
 
     def probe(self, demand: Demand, device: str) -> dict[str, str | int]:
         """The conditions that all nodes have in common, for trials on this device.
@@ -155,6 +177,7 @@ def _check_reachable(address: str) -> None:
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not (host and port.isdecimal()):
         return
+    host = host.removeprefix("[").removesuffix("]")  # of an IPv6 address
     try:
         socket.create_connection((host, int(port)), timeout=_KNOCKING).close()
     except (OSError, OverflowError) as error:

@@ -2,7 +2,8 @@
 
 The code goes to the nodes once, when the run joins the cluster. A dataset goes to the object store when the first node
 says that it lacks it, and from there once to every such node. Ray itself retries nothing: a trial whose worker or node
-was taken away is `lost`, and its session decides what becomes of it.
+was taken away is `lost`, and its session decides what becomes of it. A node that joined late and is unlike the others
+refuses its trials; it is left out from then on, and they start again elsewhere.
 """
 
 from __future__ import annotations
@@ -127,8 +128,11 @@ class RayExecutor:
         if self._slots:
             self._alive = now
         elif now - self._alive > _PATIENCE:
+            found = f"the Ray cluster has had no node that can run a trial for {_PATIENCE:g} s"
+            if self._cluster.left_out:
+                found += f"; left out as unlike the others: {'; '.join(self._cluster.left_out.values())}"
             raise TrialError(
-                f"the Ray cluster has had no node that can run a trial for {_PATIENCE:g} s",
+                found,
                 expected=f"a node with {self._demand}",
                 hint="what was finished is kept: run the same command again when the nodes are back",
             )
@@ -139,7 +143,7 @@ class RayExecutor:
         sent = (
             [self._sent[key]] if key in self._sent else []
         )  # in a list, so that only nodes that lack it fetch it
-        reference = self._task.remote(
+        reference = self._task.options(**self._cluster.placing()).remote(
             submitted.trials, submitted.timeout, submitted.memory, self._conditions, sent
         )
         self._running[reference] = submitted
@@ -147,7 +151,7 @@ class RayExecutor:
     def _collect(self, reference: Any, submitted: _Submitted) -> list[tuple[Trial, Record]]:
         exceptions = self._ray.exceptions
         try:
-            records = self._ray.get(reference)
+            answer = self._ray.get(reference)
         except exceptions.OutOfMemoryError as error:
             message = f"stopped by Ray because its node ran out of memory: {first_line(error)}"
             return self._ended(submitted, Status.out_of_memory, message)
@@ -156,12 +160,16 @@ class RayExecutor:
         except exceptions.RayError as error:
             message = f"its Ray worker or node was lost ({type(error).__name__}): {first_line(error)}"
             return self._ended(submitted, Status.lost, message)
-        if records is not None:
-            return list(zip(submitted.trials, records, strict=True))
-        try:
-            self._send(submitted.trials[0])
-        except EdgebenchError as error:
-            return self._ended(submitted, Status.error, str(error))
+        if isinstance(answer, ray_node.Refused):
+            self._cluster.leave_out(answer)
+            self._looked = 0.0  # its slots count no more
+        elif answer is not None:
+            return list(zip(submitted.trials, answer, strict=True))
+        else:
+            try:
+                self._send(submitted.trials[0])
+            except EdgebenchError as error:
+                return self._ended(submitted, Status.error, str(error))
         self._start(submitted)
         return []
 

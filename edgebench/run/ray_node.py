@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,19 @@ _PACKAGES = ("numpy", "timm")
 _CODE = "EdgeBench's code"
 
 Conditions = Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A node's answer when it must not run trials of this run; it says nothing about the trials.
+
+    Attributes:
+        node: its id in Ray.
+        message: what is wrong with it.
+    """
+
+    node: str
+    message: str
 
 
 def conditions(device: str) -> dict[str, str | int]:
@@ -59,7 +73,7 @@ def run_trials(
     memory: float | None,
     expected: Conditions,
     sent: Any,
-) -> list[Record] | None:
+) -> list[Record] | Refused | None:
     """Run trials of one arm on this node, one after another.
 
     Args:
@@ -69,11 +83,11 @@ def run_trials(
         sent: a list with the reference to the packed dataset in Ray's object store, or empty.
 
     Returns:
-        A record each, or None when the dataset is not here and was not sent.
+        A record each; None when the dataset is not here and was not sent; `Refused` when the node has other conditions.
     """
     device = str(expected["device"])
-    if (here := conditions(device)) != expected:
-        return [_refused(trial, differences([expected, here])) for trial in trials]
+    if (unlike := _unlike(device, expected)) is not None:
+        return unlike
     try:
         if not _has_data(trials[0], sent):
             return None
@@ -97,6 +111,22 @@ def differences(all_conditions: list[Conditions]) -> list[str]:
     names = dict.fromkeys(name for each in all_conditions for name in each)
     apart = [name for name in names if len({each.get(name) for each in all_conditions}) > 1]
     return [", ".join(f"{name} {each.get(name)}" for name in apart) for each in all_conditions]
+
+
+def _unlike(device: str, expected: Conditions) -> Refused | None:
+    """What sets this node apart from those that the run began with."""
+    try:
+        here = conditions(device)
+    except EdgebenchError as error:  # it has no GPU, or no torch for it
+        message = str(error)
+    else:
+        if here == expected:
+            return None
+        its, others = differences([here, expected])
+        message = f"{its} instead of {others}"
+    import ray
+
+    return Refused(ray.get_runtime_context().get_node_id(), message)
 
 
 def _has_data(trial: Trial, sent: list[Any]) -> bool:
@@ -129,13 +159,6 @@ def _no_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-def _refused(trial: Trial, apart: list[str]) -> Record:
-    run, here = apart
-    return _failed(
-        trial, f"it came to a Ray node that is unlike the others of this run: {here} instead of {run}"
-    )
 
 
 def _failed(trial: Trial, message: str) -> Record:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -65,6 +66,18 @@ def test_an_address_where_nothing_listens_is_refused_at_once(address: str) -> No
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(SettingsError, match=r"127\.0\.0\.1:\d+: nothing answers there \(.*`ray status`"):
             Cluster(address.format(port=taken.getsockname()[1]), None)
+
+
+@pytest.mark.parametrize("address", ["[::1]:6379", "ray://[::1]:6379"])
+def test_the_brackets_of_an_ipv6_address_are_no_part_of_the_host(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    knock = Mock(side_effect=ConnectionRefusedError("refused"))
+    monkeypatch.setattr(socket, "create_connection", knock)
+    with pytest.raises(SettingsError, match=r"\[::1\]:6379: nothing answers there \(refused\)"):
+        Cluster(address, None)
+    assert knock.call_args.args == (("::1", 6379),)
 
 
 def test_the_driver_imports_ray_only_when_it_is_used() -> None:

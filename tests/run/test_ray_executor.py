@@ -76,17 +76,25 @@ def ran(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     trials = [training(name, seed) for seed in range(3) for name in names]
     bad: list[Any] = [Misbehaving(how) for how in BAD]
     packed: list[str] = []
+    records: dict[str, Record] = {}
     with pytest.MonkeyPatch.context() as patch:
         pack = prepared.pack
         patch.setattr(prepared, "pack", lambda data, content: packed.append(data.name) or pack(data, content))
         executor = RayExecutor(nodes.address)
         assert executor.free == 2
+        # Each node gets the first trials on both datasets alone, because Ray itself may give all of them to one.
+        first, second = executor._cluster.slots(executor._demand)
+        for seed, other in enumerate((first, second)):
+            executor._cluster.left_out = {other: "while the data go to one node"}
+            for trial in trials[2 * seed : 2 * seed + 2]:
+                executor.submit((trial,))
+            records |= collected(executor)
+        executor._cluster.left_out = {}
         for trial in bad:
             executor.submit((trial,), timeout=3.0)
-        executor.submit(tuple(trials[:2:2]))
-        for trial in trials[1:]:
+        for trial in trials[4:]:
             executor.submit((trial,))
-        records = collected(executor)
+        records |= collected(executor)
         assert executor.close() == []
     return Ran(trials, records, packed)
 
@@ -141,10 +149,8 @@ def test_a_dataset_is_sent_once_to_every_node(ran: Ran, nodes: Nodes) -> None:
     kept = [
         {folder.name.partition("-")[0] for folder in (nodes.cache(number) / "prepared").glob("*-v*/")}
         for number in range(2)
-        if nodes.cache(number).exists()
     ]
-    assert kept, "trials ran in the caches of nodes"
-    assert set().union(*kept) == contents
+    assert kept == [contents, contents], "each node got all of them"
 
 
 def test_failures_are_those_of_one_machine_and_nothing_is_tried_again(ran: Ran) -> None:
@@ -223,26 +229,6 @@ def test_a_node_that_is_killed_in_the_middle_of_a_run_changes_nothing(nodes: Nod
     assert verdict == expected
     assert measured(stores[0]) == measured(stores[1])
     assert len(measured(stores[0])) == 12
-
-
-def test_a_cluster_of_unlike_nodes_is_refused_unless_a_resource_picks_like_ones(
-    nodes: Nodes, tmp_path: Path
-) -> None:
-    information = tmp_path / "torch-1.2.3.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 1.2.3\n")
-    unlike = nodes.add(path=tmp_path)
-    with pytest.raises(
-        SettingsError, match=r"not alike: torch \S+ on 2 \(.*; torch 1\.2\.3 on 1 \(.*--resource"
-    ):
-        RayExecutor(nodes.address)
-    executor = RayExecutor(nodes.address, resource="alike", workers=1)
-    try:
-        assert executor.free == 1, "of two that have the resource"
-        assert executor.identity == LocalExecutor(1).identity
-    finally:
-        executor.close()
-    nodes.kill(unlike)
 
 
 def test_nodes_that_cannot_run_a_trial_are_refused(nodes: Nodes) -> None:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -18,8 +19,9 @@ from edgebench.claim.settings import (
 )
 from edgebench.data.prepared import find, pack
 from edgebench.data.source import digest
-from edgebench.run import environment
-from edgebench.run.ray_node import code_digest, conditions, differences, run_trials
+from edgebench.errors import SettingsError
+from edgebench.run import environment, ray_node
+from edgebench.run.ray_node import Refused, code_digest, conditions, differences, run_trials
 from edgebench.run.record import Status
 from edgebench.run.trial import Trial
 from tests.data import fixtures
@@ -62,22 +64,30 @@ def test_differences_name_only_what_differs() -> None:
     ]
 
 
-def test_trials_on_an_unlike_node_are_refused_and_not_run() -> None:
-    expected = {**conditions("cpu"), "processor": "another"}
-    records = run_trials((PROPERTY, PROPERTY), None, None, expected, [])
-    assert records is not None
-    for record in records:
-        assert (record.status, record.measured, record.trial) == (Status.error, None, PROPERTY.hash)
-        assert record.message.startswith(
-            "it came to a Ray node that is unlike the others of this run: processor"
-        )
-        assert record.message.endswith("instead of processor another")
+@pytest.fixture
+def on_a_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = SimpleNamespace(get_node_id=lambda: "7f")
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get_runtime_context=lambda: context))
+
+
+@pytest.mark.usefixtures("on_a_node")
+def test_an_unlike_node_refuses_trials_and_says_why() -> None:
+    here = conditions("cpu")
+    answer = run_trials((PROPERTY, PROPERTY), None, None, {**here, "processor": "another"}, [])
+    assert answer == Refused("7f", f"processor {here['processor']} instead of processor another")
+
+
+@pytest.mark.usefixtures("on_a_node")
+def test_a_node_that_cannot_say_what_it_is_refuses_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = conditions("cpu")
+    monkeypatch.setattr(ray_node, "conditions", Mock(side_effect=SettingsError("no GPU here")))
+    assert run_trials((PROPERTY,), None, None, expected, []) == Refused("7f", "no GPU here")
 
 
 def test_trials_run_and_leave_the_main_module_where_it_was() -> None:
     main = sys.modules["__main__"]
     records = run_trials((PROPERTY,), 60.0, None, conditions("cpu"), [])
-    assert records is not None
+    assert isinstance(records, list)
     assert [record.status for record in records] == [Status.ok]
     assert sys.modules["__main__"] is main
 
@@ -87,11 +97,11 @@ def test_data_that_are_not_here_are_asked_for_and_then_taken(trial: Trial) -> No
     assert trial.data is not None
     assert run_trials((trial,), None, None, conditions("cpu"), []) is None
     records = run_trials((trial,), None, None, conditions("cpu"), ["reference"])
-    assert records is not None
+    assert isinstance(records, list)
     assert find(trial.settings.data, trial.data) is not None
     # No reference is needed any more, and the source is nowhere.
     again = run_trials((trial,), None, None, conditions("cpu"), [])
-    assert again is not None
+    assert isinstance(again, list)
     assert [record.status for record in (*records, *again)] == [Status.ok, Status.ok]
 
 
