@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from edgebench.methods.hooks import Method
 
 Batches = Iterable[tuple[Tensor, Tensor]]
+Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass
@@ -62,15 +63,18 @@ def fit(
     epochs: int,
     label_smoothing: float,
     curves: Curves,
+    forward: Forward | None = None,
 ) -> None:
     """Train for `epochs`; `batches` yields one epoch each time it is iterated. Results go to `curves`.
+
+    Training steps call `forward` instead of the model where it is given: the same network, compiled.
 
     Raises:
         Diverged: at the first loss that is NaN or infinite; `curves` then holds the epochs finished before.
     """
     for epoch in range(1, epochs + 1):
         rate = float(optimiser.param_groups[0]["lr"])
-        train_loss = train_epoch(model, batches, optimiser, methods, label_smoothing)
+        train_loss = train_epoch(model, batches, optimiser, methods, label_smoothing, forward)
         for method in methods:
             method.after_epoch(model, epoch)
         score = evaluate(model, validation)
@@ -89,6 +93,7 @@ def train_epoch(
     optimiser: Optimizer,
     methods: Sequence[Method],
     label_smoothing: float,
+    forward: Forward | None = None,
 ) -> float:
     """One step for each batch; returns the mean over batches of the loss that was optimised, nats.
 
@@ -96,12 +101,13 @@ def train_epoch(
         Diverged: at the first loss that is NaN or infinite.
     """
     model.train()
+    run = model if forward is None else forward  # a compiled network has no truth value
     total, count = 0.0, 0
     for images, labels in batches:
         targets = labels
         for method in methods:
             images, targets = method.batch(images, targets)
-        loss = cross_entropy(model(images), targets, label_smoothing=label_smoothing)
+        loss = cross_entropy(run(images), targets, label_smoothing=label_smoothing)
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ from edgebench.methods.mixing import Mixup
 from edgebench.models import registry
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
+from edgebench.train.compilation import compiled, decide
 from edgebench.train.device import ready
-from edgebench.train.loop import Curves, Diverged, Score, evaluate, fit
+from edgebench.train.loop import Curves, Diverged, Forward, Score, evaluate, fit
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.schedule import build_schedule
 
@@ -98,6 +99,7 @@ def run_training(
     start = set_up(settings, prepare(settings.data, content), seed, ready(device))
     optimiser = build_optimiser(settings.optimiser, start.model)
     schedule = build_schedule(settings.schedule, optimiser, settings.epochs)
+    forward, how = _forward(start, settings)
     curves = Curves()
     torch.manual_seed(seed_value(seed, "noise"))
     started = time.perf_counter()
@@ -112,6 +114,7 @@ def run_training(
             epochs=settings.epochs,
             label_smoothing=settings.label_smoothing,
             curves=curves,
+            forward=forward,
         )
         diverged = False
     except Diverged:
@@ -121,7 +124,19 @@ def run_training(
     if not diverged:
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
-    return measured(trainable_parameters(start.model), seconds, curves, scores)
+    return replace(measured(trainable_parameters(start.model), seconds, curves, scores), how=how)
+
+
+def _forward(start: Start, settings: TrainSettings) -> tuple[Forward, dict[str, str | int | float]]:
+    """What training steps call, the network or its compiled form, and why, for the record."""
+    size = min(settings.batch, len(start.train))
+    decision = decide(settings, len(start.batches) * size, start.data.shape, start.device.type)
+    if not decision.on:
+        return start.model, {"compile": str(decision)}
+    channels, height, width = start.data.shape
+    sample = torch.zeros(size, height, width, channels).permute(0, 3, 1, 2)  # strides too are as in training
+    forward, said = compiled(start.model, sample)
+    return forward, {"compile": str(decision), "compiled": said}
 
 
 def measured(parameters: int, seconds: float, curves: Curves, scores: tuple[Score, Score] | None) -> Measured:
@@ -149,6 +164,10 @@ def build_model(settings: TrainSettings, data: Prepared, seed: int) -> nn.Module
     model = registry.build(
         settings.model, in_channels=data.shape[0], classes=data.classes, size=data.shape[1:]
     )
+    for module in model.modules():
+        # Their gradients need their input, so in place they copy it first: more work for the same bits.
+        if isinstance(module, nn.Hardtanh | nn.Hardswish):
+            module.inplace = False
     return model.to(memory_format=torch.channels_last)
 
 
