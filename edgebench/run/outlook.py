@@ -84,6 +84,10 @@ class StoredOutlook(Outlook):
         cost = self.cost(trial)
         return None if cost is None else cost.seconds
 
+    def timed(self, trial: Trial) -> float | None:
+        cost = self.cost(trial)
+        return cost.seconds if cost is not None and cost.source == "timed" else None
+
     def decided(
         self, claim: Claim, case: Case, tier: Tier, effect: Effect, looks: Sequence[int]
     ) -> Sequence[float]:
