@@ -30,21 +30,23 @@ def test_runs_are_kept_and_compared(shell: Shell) -> None:
     assert shell("run") == options.NOT_AS_RECORDED
 
     assert shell("history") == 0
-    assert len(re.findall(r"^ +\d+  \d{4}-\d\d-\d\d \d\d:\d\d  ", shell.out, re.MULTILINE)) == 3
+    assert len(re.findall(r"^ +\d+  \d{4}-\d\d-\d\d \d\d:\d\d  ", shell.out, re.MULTILINE)) == 4
     assert shell("history", "--limit", "1") == 0
-    assert re.findall(r"^ +(\d+)  ", shell.out, re.MULTILINE) == ["3"]
+    assert re.findall(r"^ +(\d+)  ", shell.out, re.MULTILINE) == ["4"]
 
     assert shell("history", "demo/formula") == 0
     assert "exact at smoke: rates.violations + 1  > 5" in shell.out
     rows = [line for line in shell.out.splitlines() if re.match(r" +\d+  ", line)]
-    assert [row.split()[-2:] for row in rows] == [["reproduced", "✓"], ["reproduced", "✓"], ["✗", "FLIPPED"]]
+    assert [row.split()[-2:] for row in rows] == [*[["reproduced", "✓"]] * 3, ["✗", "FLIPPED"]], (
+        "recording is a run too"
+    )
     assert "0, exact, reproduced; the newest value is +1 away" in shell.out
     assert shell("history", "demo/blocks", "--item", "params[conv]") == 0
     assert shell.out.count("at smoke:") == 1
 
-    assert shell("compare", "2", "3") == options.NOT_AS_RECORDED
+    assert shell("compare", "3", "4") == options.NOT_AS_RECORDED
     assert "reproduced → contradicted; another effect" in shell.out
-    assert shell("compare", "2", "3", "--all") == options.NOT_AS_RECORDED
+    assert shell("compare", "3", "4", "--all") == options.NOT_AS_RECORDED
     assert "demo/blocks::params[conv]" in shell.out
 
 

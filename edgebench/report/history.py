@@ -67,7 +67,7 @@ def run_list(runs: Sequence[tuple[Run, Sequence[Result]]]) -> str:
         counts = Counter(result.verdict for result in results)
         seen += counts
         tally = ", ".join(f"{counts[name]} {letter}" for name, letter in _LETTERS.items() if counts[name])
-        red = sum(not result.green for result in results)
+        red = sum(not result.green for result in results if result.verdict != "pending")
         command = run.command if len(run.command) <= _COMMAND else run.command[: _COMMAND - 1] + "…"
         rows.append(
             [run.number, f"{run.when:%Y-%m-%d %H:%M}", command, run.tier, run.revision, run.torch, len(results),

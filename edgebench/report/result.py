@@ -34,6 +34,8 @@ class Result:
         expected: the baseline's row for the table of a failure, None without one.
         values: the effect of each seed, in the order of the seeds; the one value of an exact quantity.
         seconds: how long its trials took, all of them together, whichever run trained them.
+        cached: how many of its trials came from the store.
+        level: significance level of the interval, which holds over all looks of the verdict; None without interval.
         moved: a sentence on what has moved since the first accepted baseline, None when nothing has.
     """
 
@@ -62,6 +64,8 @@ class Result:
     note: str | None
     values: tuple[float, ...] = ()
     seconds: float = 0.0
+    cached: int = 0
+    level: float | None = None
     moved: str | None = None
 
     @property
@@ -213,6 +217,8 @@ def assess(
         note=effect.note or claim.note,
         values=verdict.values if verdict else (),
         seconds=judged.seconds,
+        cached=judged.cached,
+        level=verdict.level if verdict else None,
         moved=held.moved,
     )
 

@@ -6,7 +6,9 @@ import random
 
 import pytest
 
+from edgebench.judge.expectation import parse_expectation
 from edgebench.judge.statistics import paired_interval
+from edgebench.judge.verdict import Verdict, judge_seeds
 from edgebench.report.compare import LEVEL, Change, Compared, compare_sides, compared_text
 from edgebench.report.history import Entry
 from edgebench.report.result import Result
@@ -60,6 +62,24 @@ def test_intervals_cover_as_often_as_they_say() -> None:
     assert LEVEL == 0.05
 
 
+def test_stopping_by_the_values_makes_nothing_seem_moved() -> None:
+    """Both sides stop at looks 5, 10 or 20 by their own verdicts: nobody chose the common number beforehand."""
+    source = random.Random(2)
+    looks, expectation = (5, 10, 20), parse_expectation("> 0")
+    moved = early = 0
+    for _ in range(3000):
+        sides = []
+        for _ in range(2):
+            values = [source.gauss(0, 1) for _ in range(20)]
+            verdict = judge_seeds(values, expectation, 0.0, looks)
+            assert isinstance(verdict, Verdict)
+            sides.append(result_of("gain", verdict.values, level=verdict.level))
+        early += min(len(each.values) for each in sides) < 20
+        moved += change(*sides) is Change.moved
+    assert early > 50
+    assert moved / 3000 < 0.05
+
+
 def test_exact_quantities_are_equal_or_not() -> None:
     assert change(result_of("params", (10.0,)), result_of("params", (10.0,))) is Change.same
     found = compared(result_of("params", (10.0,)), result_of("params", (12.0,)))
@@ -111,7 +131,10 @@ def test_what_changed_most_comes_first() -> None:
         "5 items on both sides: 1 with another verdict, 1 exact with another value, 1 moved, 1 within noise, 2 same"
         in text
     )
-    assert "of 2 effects with 95 % intervals, 0.1 would seem moved by chance alone" in text
+    assert (
+        "of 2 effects with 95 % intervals (over all looks), at most 0.1 would seem moved by chance alone"
+        in text
+    )
     assert "only in A: demo/trained::gone at smoke\nonly in B: demo/trained::new at smoke" in text
     assert "::same" not in text
     assert "those that are the same are left out; --all shows them" in text
@@ -141,12 +164,14 @@ def test_speed_is_a_ratio_of_times_a_seed() -> None:
     a = side(
         result_of("gain", VALUES, seconds=10.0),
         result_of("served", VALUES, seconds=7.0),
+        result_of("partly", VALUES, seconds=5.0),
         result_of("params", (1.0,), seconds=5.0),
         result_of("lost", VALUES, seconds=3.0),
     )
     b = side(
         result_of("gain", VALUES * 2, seconds=30.0),
-        result_of("served", VALUES, seconds=7.0),
+        result_of("served", VALUES, seconds=7.0, trained=0, cached=10),
+        result_of("partly", VALUES * 2, seconds=9.0, cached=10),
         result_of("params", (1.0,), seconds=1.0),
         result_of("lost", seconds=1.0),
     )
@@ -155,4 +180,5 @@ def test_speed_is_a_ratio_of_times_a_seed() -> None:
     assert "speed: B trains 1.50 times as long as A a seed, over 1 trained items" in compared_text(
         a, b, found
     )
-    assert compare_sides(a, a).speed is None
+    served = side(result_of("gain", VALUES, seconds=10.0, trained=0, cached=10))
+    assert compare_sides(a, served).speed is None
