@@ -165,6 +165,9 @@ class Spoilt:
     def __init__(self, batches: Any) -> None:
         self.batches, self.epoch = batches, 0
 
+    def __len__(self) -> int:
+        return len(self.batches)
+
     def __iter__(self) -> Iterator[Batch]:
         self.epoch += 1
         for images, labels in self.batches:
