@@ -1,7 +1,8 @@
 """Training throughput of the harness against a plain loop, both cores, measured interleaved.
 
-`pytest benchmarks/` measures; nothing here is part of the test suite, because a busy machine would make it fail.
-CIFAR-10 is used where it can be found, random images of its shape elsewhere: neither loop's speed depends on them.
+`pytest benchmarks/test_throughput.py` measures; nothing here is part of the test suite, because a busy machine would
+make it fail. The real images are used where they can be found, random ones of their shape elsewhere: neither loop's
+speed depends on them.
 """
 
 from __future__ import annotations
@@ -9,81 +10,127 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edgebench.claim.settings import (
-    AugmentSettings,
-    DataSettings,
-    ModelSettings,
-    OptimiserSettings,
-    ScheduleSettings,
-    TrainSettings,
-)
+from edgebench.claim.settings import DataSettings, TrainSettings
 from edgebench.data.prepared import prepare
 from edgebench.errors import DataError
 from edgebench.run.environment import available_cores
 from edgebench.run.local import LocalExecutor
 from edgebench.run.trial import Trial
 
-IMAGES, EPOCHS, ROUNDS = 4096, 3, 3
+ROUNDS = 5
+SGD = {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 5e-4}
+CROPS = {"crop": 4, "flip": True}
+AFFINE = {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1], "shear": 5}
 
 
-@pytest.fixture(scope="module")
-def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with images.npy [N, 32, 32, 3], labels.npy [N] and the same as cifar.npz for the harness."""
-    folder = tmp_path_factory.mktemp("cifar")
+@dataclass(frozen=True)
+class Task:
+    """What both loops do; `name` is the plain loop's for it.
+
+    Attributes:
+        images: in an epoch.
+        least: how many times the plain loop's images per second the harness has to reach.
+    """
+
+    name: str
+    data: str
+    shape: tuple[int, ...]
+    images: int
+    epochs: int
+    least: float
+    model: dict[str, Any]
+    augment: dict[str, Any]
+    optimiser: dict[str, Any]
+
+
+_MOBILENET = {"name": "torchvision:mobilenet_v2", "width": 0.35}
+TASKS = [
+    # 3.5 is the aim. 3.0 to 3.4 were seen, uncompiled; trainings of a paper's length are compiled and a tenth faster.
+    Task("mobilenet", "cifar10", (32, 32, 3), 4096, 3, 3.0, _MOBILENET, CROPS, SGD),
+    # With a stride of 1 in the first convolution every early map has four times the pixels: the step is then bound by
+    # memory traffic in convolutions and normalisation, which both loops share, and there is less to gain.
+    Task(
+        "mobilenet-small",
+        "cifar10",
+        (32, 32, 3),
+        4096,
+        2,
+        2.0,
+        _MOBILENET | {"stem": "small"},
+        CROPS,
+        SGD,
+    ),
+    Task(
+        "dual-path",
+        "mnist",
+        (28, 28, 1),
+        16384,
+        4,
+        3.0,
+        {"name": "dual-path"},
+        {"affine": AFFINE},
+        {"name": "nadam", "lr": 0.002},
+    ),
+]
+
+
+def arrays(task: Task, folder: Path) -> None:
+    """Write images.npy [N, H, W, C] (or [N, H, W]), labels.npy [N], and the same as set.npz for the harness."""
+    count = task.images + 500
     try:
-        data = prepare(DataSettings(name="cifar10"))
-        images = np.ascontiguousarray(data.train_images[: IMAGES + 500])
-        labels = np.asarray(data.train_labels[: IMAGES + 500])
+        data = prepare(DataSettings(name=task.data))
+        images, labels = (
+            np.ascontiguousarray(data.train_images[:count]),
+            np.asarray(data.train_labels[:count]),
+        )
     except DataError:
-        generator = np.random.default_rng(0)
-        images = generator.integers(0, 256, (IMAGES + 500, 32, 32, 3), np.uint8)
-        labels = np.arange(IMAGES + 500) % 10
-    np.save(folder / "images.npy", images[:IMAGES])
-    np.save(folder / "labels.npy", labels[:IMAGES])
+        images = np.random.default_rng(0).integers(0, 256, (count, *task.shape), np.uint8)
+        labels = np.arange(count) % 10
+    if task.shape[2] == 1:
+        images = images[..., 0]
+    np.save(folder / "images.npy", images[: task.images])
+    np.save(folder / "labels.npy", labels[: task.images])
     np.savez(
-        folder / "cifar.npz",
+        folder / "set.npz",
         train_images=images,
         train_labels=labels.astype(np.uint8),
         test_images=images[:100],
         test_labels=labels[:100].astype(np.uint8),
         class_names=np.array([str(label) for label in range(10)]),
     )
-    return folder
 
 
-def plain(folder: Path, stem: str) -> float:
+def plain(task: Task, folder: Path) -> float:
     """Images per second of the plain loop, with all cores."""
-    script = Path(__file__).with_name("plain_loop.py")
-    command = [
-        sys.executable,
-        str(script),
-        str(folder / "images.npy"),
-        str(folder / "labels.npy"),
-        str(EPOCHS),
-        stem,
-    ]
+    command: list[str | Path] = [sys.executable, Path(__file__).with_name("plain_loop.py"), task.name]
+    command += [folder / "images.npy", folder / "labels.npy", str(task.epochs)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def harness(folder: Path, stem: str) -> float:
-    """Images per second of one single-thread trial a core, validation after every epoch included."""
-    settings = TrainSettings(
-        model=ModelSettings(
-            name="torchvision:mobilenet_v2", width=0.35, stem="small" if stem == "small" else None
-        ),
-        data=DataSettings(name=f"npz:{folder / 'cifar.npz'}", train=IMAGES, val=500),
-        augment=AugmentSettings(crop=4, flip=True),
-        optimiser=OptimiserSettings(name="sgd", lr=0.05, momentum=0.9, weight_decay=5e-4),
-        schedule=ScheduleSettings(name="cosine"),
-        epochs=EPOCHS,
-        batch=64,
+def settings_of(task: Task, folder: Path) -> TrainSettings:
+    return TrainSettings.model_validate(
+        {
+            "model": task.model,
+            "data": {"name": f"npz:{folder / 'set.npz'}", "train": task.images, "val": 500},
+            "augment": task.augment,
+            "optimiser": task.optimiser,
+            "schedule": "cosine",
+            "epochs": task.epochs,
+            "batch": 64,
+        }
     )
+
+
+def harness(task: Task, folder: Path) -> float:
+    """Images per second of one single-thread trial a core, validation after every epoch included."""
+    settings = settings_of(task, folder)
     prepare(settings.data)
     executor = LocalExecutor(available_cores())
     for seed in range(executor.workers):
@@ -92,21 +139,21 @@ def harness(folder: Path, stem: str) -> float:
     while executor.running:
         for _, record in executor.wait(1.0):
             assert record.measured is not None, record.message
-            speed += EPOCHS * IMAGES / record.measured.metrics["train_seconds"]
+            speed += task.epochs * task.images / record.measured.metrics["train_seconds"]
     return speed
 
 
-# With a stride of 1 in the first convolution every early map has four times the pixels: the step is then bound by
-# memory traffic in convolutions and normalisation, which both loops share, and there is less to gain.
-@pytest.mark.parametrize(("stem", "least"), [("full", 3.0), ("small", 2.0)])
-def test_tiny_mobilenet_on_cifar10(benchmark: Any, arrays: Path, stem: str, least: float) -> None:
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_against_the_plain_loop(benchmark: Any, tmp_path: Path, task: Task) -> None:
+    arrays(task, tmp_path)
     pairs: list[tuple[float, float]] = []
-    benchmark.pedantic(lambda: pairs.append((plain(arrays, stem), harness(arrays, stem))), rounds=ROUNDS)
-    ratio = statistics.median(ours / theirs for theirs, ours in pairs)
+    benchmark.pedantic(lambda: pairs.append((plain(task, tmp_path), harness(task, tmp_path))), rounds=ROUNDS)
+    ratios = sorted(ours / theirs for theirs, ours in pairs)
     benchmark.extra_info |= {
         "plain images/s": round(statistics.median(theirs for theirs, _ in pairs)),
         "harness images/s": round(statistics.median(ours for _, ours in pairs)),
-        "ratio": round(ratio, 2),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratios": [round(ratio, 2) for ratio in ratios],
     }
-    print(f"\nstem {stem}: {benchmark.extra_info}")
-    assert ratio >= least
+    print(f"\n{task.name}: {benchmark.extra_info}")
+    assert statistics.median(ratios) >= task.least
