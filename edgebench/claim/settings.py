@@ -45,8 +45,18 @@ class ModelSettings(Strict):
     kernel: Positive | None = Field(None, description="spatial kernel size of a single block")
     expansion: Positive | None = Field(None, description="expansion ratio of an inverted residual block")
     activation: Literal["relu", "relu6", "hardswish"] | None = Field(
-        None, description="activation of a single block"
+        None, description="activation of a single block, or of every block of micronet"
     )
+    se: bool | None = Field(None, description="micronet: squeeze and excitation in every block")
+
+
+Label = Annotated[int, Field(ge=0, lt=1_000_000)]
+
+
+def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
+    if len(labels) < 2 or list(labels) != sorted(set(labels)):
+        raise ValueError("at least two class numbers, in rising order")
+    return labels
 
 
 class DataSettings(Strict):
@@ -56,6 +66,12 @@ class DataSettings(Strict):
     train: Positive | None = Field(None, description="training images to draw (all if not given)")
     val: Positive | None = Field(None, description="validation images held out (a tenth if not given)")
     size: Positive | None = Field(None, description="resize images to this many pixels a side")
+    classes: Annotated[tuple[Label, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)] | None = (
+        Field(
+            None,
+            description="only the images of these classes (numbers in the dataset's order), renumbered from 0",
+        )
+    )
 
 
 class MixupSettings(Strict):
@@ -152,10 +168,34 @@ class ScheduleSettings(Strict):
     factor: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="`step`: reduction")
 
 
-class MethodSettings(Strict):
-    """A training method that a paper proposes, applied to the model."""
+Norms = Literal["proj-bn", "exp-bn", "dw-bn", "all-bn", "all-bn-shift"]
 
-    name: Literal["mobiletl"]
+
+class MethodSettings(Strict):
+    """Which part of a network is trained, and how: a fine-tuning strategy, applied to the model."""
+
+    name: Literal[
+        "mobiletl", "ft-all", "ft-last", "ft-bn", "ft-bias", "ft-blocks", "tinytl-b", "tinytl-l", "tinytl-l-b"
+    ] = Field(description="`ft-…`: plain fine-tuning of that part; the classifier trains in all of them")
+    blocks: Positive | None = Field(
+        None, description="`mobiletl`, `ft-blocks`: how many blocks next to the output train"
+    )
+    norms: Norms | None = Field(
+        None,
+        description="`mobiletl`: which normalisations train in full, the others their shift; `proj-bn` if not given",
+    )
+    patches: bool | None = Field(
+        None, description="`mobiletl`, `ft-blocks`: lite residual patches beside the trained blocks"
+    )
+    main: Literal["frozen"] | None = Field(
+        None, description="with patches: the blocks themselves stay frozen"
+    )
+    substitute: Literal["relu", "remove-se"] | None = Field(
+        None, description="in the trained blocks: ReLU for every activation, or no squeeze and excitation"
+    )
+    frozen_bits: Literal[8] | None = Field(
+        None, description="store the weights of the frozen layers in 8 bits"
+    )
 
 
 Model = Annotated[ModelSettings, BeforeValidator(named)]
@@ -163,6 +203,36 @@ Data = Annotated[DataSettings, BeforeValidator(named)]
 Optimiser = Annotated[OptimiserSettings, BeforeValidator(named)]
 Schedule = Annotated[ScheduleSettings, BeforeValidator(named)]
 Method = Annotated[MethodSettings, BeforeValidator(named)]
+
+
+class PretrainSettings(Strict):
+    """A training that others start from: of the same model, from fresh weights, once, with the first seed."""
+
+    data: Data
+    augment: AugmentSettings = AugmentSettings()
+    optimiser: Optimiser
+    schedule: Schedule = ScheduleSettings()
+    epochs: Positive
+    batch: Positive = 128
+    label_smoothing: Fraction = 0.0
+
+
+class StartSettings(Strict):
+    """Which weights a training starts from; its classifier is always new."""
+
+    weights: str | None = Field(
+        None,
+        description="a checkpoint: `mbv2-w0.35`, … from EDGEBENCH_DATA, or `torchvision` for its own weights",
+    )
+    pretrain: PretrainSettings | None = Field(
+        None, description="train the model on this first; done once, for all trainings that start from it"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.weights is None) == (self.pretrain is None):
+            raise ValueError("give either weights or pretrain")
+        return self
 
 
 class TrainSettings(Strict):
@@ -176,6 +246,8 @@ class TrainSettings(Strict):
     epochs: Positive
     batch: Positive = 128
     label_smoothing: Fraction = 0.0
+    start: StartSettings | None = Field(None, description="weights to start from; fresh ones if not given")
+    method: Method | None = Field(None, description="fine-tuning strategy; everything trains if not given")
 
 
 class ProfileSettings(Strict):
