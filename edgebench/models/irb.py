@@ -122,6 +122,7 @@ class InvertedResidual(nn.Module):
         se: with squeeze and excitation, after the depthwise stage's activation.
         expand: whether there is an expansion stage; by default only when it expands (expansion other than 1),
             as in the published networks. MobileTL's Table 1 has one at expansion 1.
+        shortcut: False leaves the addition out even where the shapes agree, as at the start of a stage.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class InvertedResidual(nn.Module):
         activation: str = "relu6",
         se: bool = False,
         expand: bool | None = None,
+        shortcut: bool = True,
     ) -> None:
         super().__init__()
         has_expansion = expansion != 1 if expand is None else expand
@@ -150,7 +152,7 @@ class InvertedResidual(nn.Module):
         )
         self.se = SqueezeExcitation(middle) if se else None
         self.project = conv_norm(middle, c_out)
-        self.shortcut = stride == 1 and c_in == c_out
+        self.shortcut = shortcut and stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = x if self.expand is None else self.expand(x)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from edgebench.models.irb import InvertedResidual, conv_norm, make_divisible
+from edgebench.models.mobile import initialise
 
 # (output channels, stride, expansion) of each block, after MobileNetV2's table: a first block without
 # expansion, then pairs of a reducing block and one with a shortcut.
@@ -28,32 +29,37 @@ class MicroNet(nn.Module):
         width: multiplies every channel number but the image's; results are rounded to multiples of 4. The mix
             layer never shrinks, as in MobileNetV2.
         dropout: probability of dropping a feature before the classifier.
+        activation: of stem, blocks and mix layer: `relu`, `relu6` or `hardswish`.
+        se: squeeze and excitation in every block.
     """
 
-    def __init__(self, classes: int, in_channels: int = 1, width: float = 1.0, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        classes: int,
+        in_channels: int = 1,
+        width: float = 1.0,
+        dropout: float = 0.0,
+        activation: str = "relu6",
+        se: bool = False,
+    ) -> None:
         super().__init__()
         channels = make_divisible(_STEM * width, _DIVISOR)
-        self.stem = conv_norm(in_channels, channels, 3, activation="relu6")
+        self.stem = conv_norm(in_channels, channels, 3, activation=activation)
         blocks: list[nn.Module] = []
         for base, stride, expansion in _BLOCKS:
             c_out = make_divisible(base * width, _DIVISOR)
-            blocks.append(InvertedResidual(channels, c_out, stride=stride, expansion=expansion))
+            block = InvertedResidual(
+                channels, c_out, stride=stride, expansion=expansion, activation=activation, se=se
+            )
+            blocks.append(block)
             channels = c_out
         self.blocks = nn.Sequential(*blocks)
         mixed = make_divisible(_MIX * max(1.0, width), _DIVISOR)
-        self.mix = conv_norm(channels, mixed, activation="relu6")
+        self.mix = conv_norm(channels, mixed, activation=activation)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(mixed, classes)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        """As MobileNetV2: fan-out He for convolutions, small weights for the classifier."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-        nn.init.normal_(self.classifier.weight, std=0.01)
-        nn.init.zeros_(self.classifier.bias)
+        initialise(self, self.classifier)
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.pool(self.mix(self.blocks(self.stem(x)))).flatten(1)

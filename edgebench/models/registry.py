@@ -42,14 +42,39 @@ def _torchvision(*options: str, names: str, summary: str) -> dict[str, Entry]:
     return {f"torchvision:{name}": entry for name in names.split()}
 
 
+def _mobile(target: str, summary: str) -> Entry:
+    return Entry(f"edgebench.models.{target}", ("dropout",), summary, ("in_channels", "classes"))
+
+
 _BLOCK = ("channels", "kernel", "expansion", "activation")
 _ENTRIES: dict[str, Entry] = {
     "micronet": Entry(
         "edgebench.models.micronet:MicroNet",
-        ("width", "dropout"),
+        ("width", "dropout", "activation", "se"),
         "MobileNetV2 in miniature, for 8x8 images",
         ("in_channels", "classes"),
     ),
+    "micro-resnet": Entry(
+        "edgebench.models.micro_resnet:MicroResNet",
+        ("dropout",),
+        "residual network in miniature, for 8x8 images",
+        ("in_channels", "classes"),
+    ),
+    "proxyless-mobile": Entry(
+        "edgebench.models.proxyless:proxyless_mobile",
+        ("width", "dropout"),
+        "Proxyless-Mobile",
+        ("in_channels", "classes"),
+    ),
+    "mobilenetv2-tiny": _mobile(
+        "mobilenet_v2_tiny:mobilenet_v2_tiny", "MobileNetV2-Tiny, the end scaled too"
+    ),
+    "mcunet": _mobile("mcunet:mcunet", "MCUNet for ImageNet (in3)"),
+    "mbv2-w0.35": _mobile(
+        "pretrained_tiny:mbv2_w035", "MobileNetV2-Tiny without mix layer, has a checkpoint"
+    ),
+    "proxyless-w0.3": _mobile("pretrained_tiny:proxyless_w03", "Proxyless-Mobile, small; has a checkpoint"),
+    "mcunet-5fps": _mobile("pretrained_tiny:mcunet_5fps", "MCUNet, small; has a checkpoint"),
     "mobilenet-v1": Entry(
         "edgebench.models.mobilenet_v1:MobileNetV1",
         ("width", "dropout", "stem"),
