@@ -11,6 +11,7 @@ from typing import Any
 
 from edgebench.claim.claim import Case, Claim, Effect, Paper
 from edgebench.claim.expression import Expression, parse
+from edgebench.claim.latency import check_ratio
 from edgebench.claim.matrix import expand
 from edgebench.claim.metrics import EXACT_KINDS, METRICS
 from edgebench.claim.models import EffectFile, PaperFile, claim_model
@@ -171,7 +172,7 @@ class _Loading:
         if not here.is_mapping:
             return None
         arms = dict.fromkeys(entries(node, "arms"), frozenset(METRICS[kind]))
-        value = self._value(here, arms) if arms else None
+        value = self._value(here, arms, kind) if arms else None
         expect = self._expect(here, kind)
         file: EffectFile | None = claim.effects[key] if claim is not None else validate(EffectFile, here, [])
         if file is None or value is None or expect is None:
@@ -181,12 +182,15 @@ class _Loading:
         unit = file.unit if file.unit is not None else _unit(value, kind)
         return Effect(key, value, expect, file.margin, file.published, unit, file.note, mark)
 
-    def _value(self, effect: Node, arms: Mapping[str, frozenset[str]]) -> Expression | None:
+    def _value(self, effect: Node, arms: Mapping[str, frozenset[str]], kind: Kind) -> Expression | None:
         text = effect.get("value")
         if text is None or not isinstance(text.value, str) or not text.value:
             return None
         try:
-            return parse(text.value, arms)
+            value = parse(text.value, arms)
+            if kind == "latency":
+                check_ratio(value)
+            return value
         except EdgebenchError as error:
             self._report_error(effect.keys["value"], error)
             return None
@@ -201,7 +205,8 @@ class _Loading:
             self._report_error(effect.keys["expect"], error)
             return None
         if expect.relation == "==" and kind not in EXACT_KINDS:
-            message = "'==' cannot be expected of a trained quantity; expected '~ x ± y'"
+            what = "trained" if kind == "train" else "timed"
+            message = f"'==' cannot be expected of a {what} quantity; expected '~ x ± y'"
             self._report(effect.keys["expect"], message)
         return expect
 

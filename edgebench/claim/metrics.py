@@ -43,6 +43,7 @@ _TRAIN = {
 
 _PROFILE = {
     "params": Metric("", "parameters"),
+    "params.trained": Metric("", "parameters that train"),
     "macs": Metric(
         "", "multiply-accumulates of convolutions and linear layers in one forward pass of the batch"
     ),
@@ -53,6 +54,19 @@ _PROFILE = {
         "bytes", "bytes that autograd really keeps for backward, from saved-tensor hooks"
     ),
     "activation_bytes.counted": Metric("bytes", "bytes that the MobileTL paper's counting rule gives"),
+    "activation_bytes.stock": Metric(
+        "bytes", "bytes that autograd keeps for backward by the rules of its own formulas"
+    ),
+    "memory.counted": Metric(
+        "bytes", "peak of a training step by the MobileTL paper's counting rule: parameters and the larger pass"
+    ),
+    "memory.counted.params": Metric("bytes", "its parameters: 4 bytes for a trained one, 1 for a frozen one"),
+    "memory.counted.forward": Metric(
+        "bytes", "its forward pass: what is stored so far, and a convolution's input and output, at most"
+    ),
+    "memory.counted.backward": Metric(
+        "bytes", "its backward pass: what is still stored, and gradients of a weight for each image, at most"
+    ),
     "activation_bits.per_element": Metric("bits", "bits really kept, for each element of the input"),
     "activation_bits.per_element.counted": Metric(
         "bits", "bits that the rule gives, for each element of the input"
@@ -66,7 +80,21 @@ _PROPERTY = {
     "max_error": Metric("", "largest relative error over all cases"),
 }
 
-METRICS: dict[Kind, dict[str, Metric]] = {"train": _TRAIN, "profile": _PROFILE, "property": _PROPERTY}
+# Medians over the rounds of a trial. No optimiser runs: Table 6 of MobileTL, too, times forward and backward.
+_LATENCY = {
+    "step_ms": Metric("ms", "a training step: forward pass, loss and backward pass"),
+    "forward_ms": Metric("ms", "the step's forward pass and loss"),
+    "backward_ms": Metric("ms", "the step's backward pass"),
+    "infer_ms": Metric("ms", "a forward pass in evaluation mode, without gradients"),
+    "threads": Metric("", "threads that the operations of the CPU could use"),
+}
+
+METRICS: dict[Kind, dict[str, Metric]] = {
+    "train": _TRAIN,
+    "profile": _PROFILE,
+    "property": _PROPERTY,
+    "latency": _LATENCY,
+}
 
 # Kinds whose values do not depend on a seed: judged exactly, with n = 1 and no interval.
 EXACT_KINDS: frozenset[Kind] = frozenset({"profile", "property"})

@@ -266,10 +266,28 @@ class PropertySettings(Strict):
     cases: Positive = Field(100, description="generated cases")
 
 
-Kind = Literal["train", "profile", "property"]
-Settings = TrainSettings | ProfileSettings | PropertySettings
-SETTINGS: dict[Kind, type[TrainSettings] | type[ProfileSettings] | type[PropertySettings]] = {
+class LatencySettings(Strict):
+    """Time training steps and inference of untrained networks, all arms in turn in one process (`kind: latency`)."""
+
+    model: Model
+    input: Shape = Field(description="input shape, batch first, e.g. [8, 3, 224, 224]")
+    method: Method | None = None
+    classes: Positive | None = Field(None, description="outputs of a classifier (1000 if not given)")
+    rounds: Annotated[int, Field(ge=3, le=10_000)] = Field(
+        20, description="times that each arm is timed, in turn with the others; equal for all arms"
+    )
+    threads: Annotated[int, Field(ge=1, le=1024)] = Field(
+        1, description="threads that the operations of a CPU may use"
+    )
+
+
+Kind = Literal["train", "profile", "property", "latency"]
+Settings = TrainSettings | ProfileSettings | PropertySettings | LatencySettings
+SETTINGS: dict[
+    Kind, type[TrainSettings] | type[ProfileSettings] | type[PropertySettings] | type[LatencySettings]
+] = {
     "train": TrainSettings,
     "profile": ProfileSettings,
     "property": PropertySettings,
+    "latency": LatencySettings,
 }

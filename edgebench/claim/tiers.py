@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from edgebench.claim.claim import DEFAULT_LOOKS, Tier
+from edgebench.claim.latency import unlike_rounds
 from edgebench.claim.metrics import EXACT_KINDS, METRICS
 from edgebench.claim.models import TIERS
 from edgebench.claim.nodes import Node, overlay
@@ -115,6 +116,8 @@ class _Loading:
             if arm not in arms and node is not None:
                 mark = node.value["arms"].keys[arm]
                 self._report(mark, f"no arm is called '{arm}'", did_you_mean(arm, arms))
+        if (unlike := unlike_rounds(resolved)) is not None:
+            self._report(self.mark, unlike)
         timeout, memory = (_number(node, key) for key in ("timeout", "memory"))
         return Tier(name, resolved, self._looks(node), self._floor(node), timeout, memory)
 
@@ -138,11 +141,13 @@ class _Loading:
         floor = tier.get("floor") if tier is not None else None
         if tier is None or floor is None or not isinstance(floor.value, dict):
             return {}
-        if self.kind in EXACT_KINDS:
-            self._report(tier.keys["floor"], "exact quantities need no floor; leave 'floor' out")
+        if self.kind in EXACT_KINDS or self.kind == "latency":
+            what = "times have" if self.kind == "latency" else "exact quantities need"
+            self._report(tier.keys["floor"], f"{what} no floor; leave 'floor' out")
+            return {}
         # Where 0 is the worst, more is better, and a least value is a floor.
         scalars = {key: each for key, each in METRICS[self.kind].items() if not key.startswith("curve.")}
-        known = [metric for metric, each in scalars.items() if each.worst == 0 or self.kind in EXACT_KINDS]
+        known = [metric for metric, each in scalars.items() if each.worst == 0]
         for metric, mark in floor.keys.items():
             if metric not in known:
                 message = f"no metric is called '{metric}'; expected one of {', '.join(known)}"

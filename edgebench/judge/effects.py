@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from edgebench.claim.claim import Claim, Effect, Tier
 from edgebench.claim.expression import DivergedCurve, Value
 from edgebench.claim.metrics import worst
-from edgebench.claim.settings import Settings, TrainSettings
+from edgebench.claim.settings import LatencySettings, Settings, TrainSettings
 from edgebench.errors import ExpressionError
 from edgebench.judge.verdict import Pending, Verdict, invalid_verdict, judge_exact, judge_seeds
 from edgebench.run.record import Measured
@@ -43,8 +43,10 @@ def _read(measured: Measured, settings: Settings, arm: str, metric: str) -> Valu
     else:
         if measured.diverged and (fill := worst(metric)) is not None:
             return fill
-        if metric in measured.metrics:
-            return float(measured.metrics[metric])
+        # A trial of latency has the metrics of all arms.
+        key = f"{arm}/{metric}" if isinstance(settings, LatencySettings) else metric
+        if key in measured.metrics:
+            return float(measured.metrics[key])
     raise ExpressionError(f"the trials of arm '{arm}' did not measure '{metric}'")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from edgebench.errors import StoreError
 from edgebench.run import environment
 from edgebench.run.executor import DEFAULT_MEMORY, DEFAULT_TIMEOUT, Executor
+from edgebench.run.machine import Machine
 from edgebench.run.record import Record, Status
 from edgebench.run.store import Held, Store
 from edgebench.run.trial import Trial
@@ -69,6 +70,7 @@ class Jobs:
         self.store = store
         self.executor = executor
         self.identity = environment.identity_key(executor.identity)
+        self._machine = Machine(store.path)
         self._since = time.time()
         self._jobs: dict[str, Job] = {}
         self._cached = self._ended = (
@@ -97,12 +99,30 @@ class Jobs:
             self._found(job, record)
 
     def fill(self, queue: Sequence[Job]) -> None:
-        """Start jobs in the order of the queue while there are free workers."""
+        """Start jobs in the order of the queue while there are free workers.
+
+        One that runs alone waits until nothing else can be started and nothing runs, here or by another process of this
+        machine; nothing is started while it runs.
+        """
+        if any(trial.alone for trial in self.executor.running):
+            return
         for job in queue:
             if self.executor.free <= 0:
                 return
-            if job.is_open and job.ask <= time.monotonic():
+            if job.is_open and job.ask <= time.monotonic() and not job.trial.alone:
+                if not self._machine.take("shared"):
+                    return
                 self._start([job, *self._beside(job, queue)])
+        for job in queue:
+            if self.executor.running:
+                return
+            if job.is_open and job.ask <= time.monotonic() and job.trial.alone:
+                self._machine.release()
+                if not self._machine.take("alone"):
+                    return
+                self._start([job])
+        if not self.executor.running:
+            self._machine.release()
 
     def collect(self, seconds: float) -> None:
         """Wait up to `seconds` for trials to end, and store what ended.
@@ -113,6 +133,8 @@ class Jobs:
         if not self.executor.running:
             time.sleep(seconds)
         ended = self.executor.wait(seconds)
+        if not self.executor.running:
+            self._machine.release()
         for trial, record in ended:
             job = self._jobs[trial.hash]
             job.running = False
@@ -134,6 +156,7 @@ class Jobs:
             self._jobs[trial.hash].running = False
             with suppress(StoreError):  # the lease then ends with this process
                 self.store.release(trial.hash, self.identity)
+        self._machine.release()
 
     def _beside(self, job: Job, queue: Iterable[Job]) -> list[Job]:
         """Further seeds of the job's arm, as many as the executor wants in one program."""

@@ -108,7 +108,7 @@ class StoredOutlook(Outlook):
         """
         arms = arms_to_run(effect, claim, tier)
         pairs = trials_of(claim, tier, arms, range(tier.looks[-1]))
-        trials = tuple(trial for _, trial in pairs)
+        trials = tuple({trial.hash: trial for _, trial in pairs}.values())
         observed: dict[tuple[str, int], Measured] = {}
         for arm, trial in pairs:
             record = self.record(trial)

@@ -9,6 +9,7 @@ import gc
 import torch  # noqa: F401
 import torchvision.transforms.v2  # noqa: F401
 
+import edgebench.measure.latency
 import edgebench.measure.profile_trial
 import edgebench.measure.properties
 import edgebench.run.worker

@@ -138,11 +138,12 @@ class Session:
             if not state.needed:
                 self._advance(state)
         ranked = [(state, self._open(state)) for state in others if state.pending]
-        ranked.sort(key=lambda each: self._promise(*each), reverse=True)
+        # What runs alone comes last, when no work is left that could run beside other work.
+        ranked.sort(key=lambda each: (not _alone(each[1]), self._promise(*each)), reverse=True)
         return ranked if wanted is None else [(wanted, self._open(wanted)), *ranked]
 
     def _open(self, state: CaseState) -> list[Job]:
-        jobs = (self.jobs[trial_hash] for trial_hash in state.needed.values())
+        jobs = (self.jobs[trial_hash] for trial_hash in dict.fromkeys(state.needed.values()))
         return [job for job in jobs if job.is_open]
 
     def _promise(self, state: CaseState, left: list[Job]) -> float:
@@ -157,7 +158,8 @@ class Session:
         # Trials of unknown length count as long as those that are known, or as one second.
         mean = sum(known) / len(known) if known else 1.0
         seconds = [sum(mean if length is None else length for length in lengths)]
-        arms = len({arm for arm, _ in state.needed})
+        # How many trials each further seed takes: one an arm, or one for all arms of a claim about latency.
+        arms = len(set(state.needed.values())) / max(1, len({seed for _, seed in state.needed}))
         seconds += [mean * arms * (later - look) for look, later in pairwise(state.looks)]
         if not state.verdicts:  # only now, because a case whose trials are all there never comes here
             effects = state.pending.values()
@@ -262,9 +264,17 @@ class Session:
         )
 
     def _jobs_of(self, state: CaseState, effect: Effect) -> list[tuple[str, Job]]:
-        """The effect's trials, each with the arm that it is of."""
+        """The effect's trials, each once, with an arm that it is of."""
         arms = arms_to_run(effect, state.claim, state.tier)
-        return [(arm, self.jobs[trial_hash]) for (arm, _), trial_hash in state.needed.items() if arm in arms]
+        found: dict[str, tuple[str, Job]] = {}
+        for (arm, _), trial_hash in state.needed.items():
+            if arm in arms:
+                found.setdefault(trial_hash, (arm, self.jobs[trial_hash]))
+        return list(found.values())
+
+
+def _alone(jobs: list[Job]) -> bool:
+    return any(job.trial.alone for job in jobs)
 
 
 def _failure(jobs: list[tuple[str, Job]]) -> str | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from edgebench.claim.claim import Claim, Tier
+from edgebench.claim.latency import LatencyGroup
 from edgebench.claim.settings import Kind, Settings, TrainSettings
 from edgebench.data.source import digest
+from edgebench.models import checkpoint
 
 # The version of the hash's own form, and of what the harness does with the same settings. Raise SEMANTICS whenever a
 # change of code can change a result: stored records of other semantics are then left alone, not served.
@@ -25,17 +27,23 @@ class Trial:
     Attributes:
         seed: index in the public sequence of seeds; 0 for kinds whose values depend on none.
         data: digest of the dataset's content, None for kinds that use no data.
+        weights: digest of the checkpoint that a training starts from.
+        needs: the trial whose trained weights it starts from.
+        keeps: the trained weights are kept, for trials that need them.
     """
 
     kind: Kind
-    settings: Settings
+    settings: Settings | LatencyGroup
     seed: int
     data: str | None
+    weights: str | None = None
+    needs: Trial | None = None
+    keeps: bool = False
 
     @cached_property
     def hash(self) -> str:
         """Content hash, 32 hex digits: equal exactly when the results must be equal."""
-        content = {
+        content: dict[str, object] = {
             "hash": HASH_VERSION,
             "semantics": SEMANTICS,
             "kind": self.kind,
@@ -43,12 +51,24 @@ class Trial:
             "seed": self.seed,
             "data": self.data,
         }
+        # Only where they apply, so that trials without them keep the hash under which they are stored.
+        if self.weights is not None:
+            content["weights"] = self.weights
+        if self.needs is not None:
+            content["needs"] = self.needs.hash
+        if self.keeps:
+            content["keeps"] = True
         return hashlib.sha256(_canonical(content).encode()).hexdigest()[:32]
 
     @cached_property
     def settings_json(self) -> str:
         """The settings as canonical JSON: equal for the seeds of one arm, and for equal arms of different claims."""
         return _canonical(self._settings)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may run meanwhile: times are taken on cores that are not busy."""
+        return self.kind == "latency"
 
     @property
     def _settings(self) -> dict[str, object]:
@@ -58,7 +78,10 @@ class Trial:
         """A short name for progress displays and errors."""
         settings = self.settings
         if isinstance(settings, TrainSettings):
-            return f"{settings.model.name} on {settings.data.name}, seed {self.seed}"
+            how = f", {settings.method.name}" if settings.method is not None else ""
+            return f"{settings.model.name} on {settings.data.name}{how}, seed {self.seed}"
+        if isinstance(settings, LatencyGroup):
+            return f"latency of {', '.join(settings.arms)}, repetition {self.seed}"
         return f"{self.kind} {settings.name if hasattr(settings, 'name') else settings.model.name}"
 
 
@@ -79,14 +102,35 @@ def seed_value(index: int, purpose: str = "") -> int:
 def trials_of(claim: Claim, tier: Tier, arms: tuple[str, ...], seeds: range) -> list[tuple[str, Trial]]:
     """The trials of some arms over some seeds, seeds interleaved: every arm of one seed before the next seed.
 
+    Latency is measured for all arms of the tier in one trial, which is then the trial of each of them.
+
     Raises:
         DataError: when a dataset is missing.
     """
     if claim.exact:
         seeds = range(1)
-    digests = {arm: _data_digest(tier.arms[arm]) for arm in arms}
-    return [(arm, Trial(claim.kind, tier.arms[arm], seed, digests[arm])) for seed in seeds for arm in arms]
+    if claim.kind == "latency":
+        group = LatencyGroup.of(tier.arms)
+        timed = [Trial(claim.kind, group, seed, None) for seed in seeds]
+        return [(arm, trial) for trial in timed for arm in arms]
+    first = {arm: resolve(claim.kind, tier.arms[arm]) for arm in arms}
+    return [(arm, replace(first[arm], seed=seed)) for seed in seeds for arm in arms]
 
 
-def _data_digest(settings: Settings) -> str | None:
-    return digest(settings.data) if isinstance(settings, TrainSettings) else None
+def resolve(kind: Kind, settings: Settings) -> Trial:
+    """The trial of the first seed: settings with the digests of all files that they name.
+
+    Raises:
+        DataError: when a dataset or checkpoint is missing.
+    """
+    if not isinstance(settings, TrainSettings):
+        return Trial(kind, settings, 0, None)
+    weights, needs = None, None
+    if (start := settings.start) is not None:
+        if start.pretrain is not None:
+            # The same for all seeds, as a published checkpoint is; a pretraining for each would only cost.
+            first = TrainSettings(model=settings.model, **dict(start.pretrain))
+            needs = replace(resolve("train", first), keeps=True)
+        elif start.weights is not None:
+            weights = checkpoint.digest(start.weights, settings.model)
+    return Trial(kind, settings, 0, digest(settings.data), weights, needs)

@@ -21,29 +21,36 @@ from edgebench.run.record import Measured, Record, Status
 from edgebench.run.trial import Trial
 
 
-def work(connection: Connection, trials: tuple[Trial, ...], memory: int | None, device: str = "cpu") -> None:
-    """Entry point of a trial's process; `memory` is its limit in bytes."""
+def work(
+    connection: Connection,
+    trials: tuple[Trial, ...],
+    memory: int | None,
+    device: str = "cpu",
+    start: bytes | None = None,
+) -> None:
+    """Entry point of a trial's process; `memory` is its limit in bytes, `start` the artefact of the trial it needs."""
     # Ctrl-C reaches the whole process group; the driver alone decides what becomes of a running trial.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_driver, daemon=True).start()
     if memory is not None:
         limit_memory(memory)
-    connection.send(run_here(trials, device))
+    connection.send(run_here(trials, device, start))
     connection.close()
 
 
-def run_here(trials: tuple[Trial, ...], device: str = "cpu") -> list[Record]:
+def run_here(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None = None) -> list[Record]:
     """Run trials in this process and return a record for each; exceptions become named statuses of all of them.
 
     Args:
         trials: one, or several seeds of one arm.
         device: `cpu` or `cuda`, for trainings.
+        start: the artefact of the trial that they need.
     """
     started = time.perf_counter()
     found: list[Measured] | None = None
     status, message = Status.error, ""
     try:
-        found = measure(trials, device)
+        found = measure(trials, device, start)
     except EdgebenchError as error:
         message = str(error)
     except Exception as error:
@@ -72,11 +79,12 @@ def _not_finite(measured: Measured) -> list[str]:
     return scalars + curves
 
 
-def measure(trials: tuple[Trial, ...], device: str = "cpu") -> list[Measured]:
-    """Run what the trials' kind asks for, on one thread; several trials are seeds of one arm."""
+def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None = None) -> list[Measured]:
+    """Run what the trials' kind asks for, on one thread unless it is latency; several trials are seeds of one arm."""
     import torch
 
-    from edgebench.claim.settings import ProfileSettings, PropertySettings
+    from edgebench.claim.latency import LatencyGroup
+    from edgebench.claim.settings import LatencySettings, ProfileSettings, PropertySettings
 
     torch.set_num_threads(1)
     settings, seeds = trials[0].settings, [trial.seed for trial in trials]
@@ -88,9 +96,16 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu") -> list[Measured]:
         from edgebench.measure.properties import run_property
 
         return [run_property(settings, seed) for seed in seeds]
+    if isinstance(settings, LatencyGroup):
+        from edgebench.measure.latency import run_latency
+
+        return [run_latency(settings, seed, device) for seed in seeds]
+    assert not isinstance(settings, LatencySettings), "one arm alone is never timed"
     from edgebench.train.together import run_trainings
 
-    return run_trainings(settings, seeds, trials[0].data, device)
+    return run_trainings(
+        settings, seeds, trials[0].data, device, weights=start, keeps=trials[0].keeps
+    )
 
 
 def limit_memory(limit: int) -> None:

@@ -1,0 +1,179 @@
+"""Trials of kind `latency`: how long training steps and inference take, all arms of a claim in turn in one process.
+
+Times of different processes, or of different minutes of one process, differ by more than the methods do: clocks,
+caches, allocators and neighbours change. Within a round every arm is timed once, in an order that is drawn anew, so
+that all of them meet the same conditions. Each time is the median over the rounds; a trial is one repetition.
+
+As in MobileTL's Table 6 (random data, forward and backward pass, the model loaded and warmed up before), no optimiser
+runs, and setting the gradients to None is not timed. Weights are random: no operation here takes its time from values.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from edgebench.claim.latency import LatencyGroup
+from edgebench.claim.settings import LatencySettings
+from edgebench.errors import SettingsError
+from edgebench.models import registry
+from edgebench.run.environment import available_cores
+from edgebench.run.record import Measured
+from edgebench.run.trial import seed_value
+from edgebench.train.device import finish, ready
+from edgebench.train.trial import laid_out
+
+# Rounds that are not counted: the first steps prepare kernels and fill the allocator, and a GPU raises its clock.
+_WARM_UP = {"cpu": 2, "cuda": 10}
+
+Stamp = float | torch.cuda.Event
+
+
+def run_latency(group: LatencyGroup, seed: int, device: str = "cpu") -> Measured:
+    """Time all arms in turn and return the median of each, in ms, as `ARM/step_ms` and so on.
+
+    A classifier's step is the forward pass, the cross-entropy with random labels, and the backward pass. A single block
+    (a registered name that is no classifier) is taken from the middle of a network: a random gradient comes from above,
+    and the gradient reaches its input. Networks are laid out as for a training here (channels last), in float32.
+
+    Args:
+        group: the arms by name.
+        seed: index of the repetition, from which weights, data and the order within each round are drawn.
+        device: `cpu` or `cuda`. On a GPU, times are those of its own events, and operations may be non-deterministic.
+
+    Raises:
+        SettingsError: more threads than this process has cores, an impossible input or model, or no GPU.
+        ModelError: the model cannot be built, or the method not applied to it.
+    """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
+    with _undisturbed(), torch.random.fork_rng(devices=[]):
+        target = ready(device)
+        # Some operations of mobile networks have no deterministic form on a GPU; results are not looked at here.
+        torch.use_deterministic_algorithms(False)
+        arms = [_Arm.build(name, settings, seed, target) for name, settings in sorted(group.arms.items())]
+        order = random.Random(seed_value(seed, "order"))
+        rounds = max(arm.settings.rounds for arm in arms)
+        for index in range(-_WARM_UP[target.type], rounds):
+            order.shuffle(arms)
+            for arm in arms:
+                times = arm.once(target)
+                if index >= 0:
+                    arm.times.append(times)
+    metrics = {f"{arm.name}/{name}": value for arm in arms for name, value in arm.medians().items()}
+    threads = ", ".join(sorted({str(arm.settings.threads) for arm in arms}))
+    return Measured(metrics, how={"threads": threads, "rounds": rounds, "load.before": round(load, 2)})
+
+
+@dataclass
+class _Arm:
+    """A network with its input, and the times that it took so far: (forward, backward, step, inference) in ms."""
+
+    name: str
+    settings: LatencySettings
+    model: nn.Module
+    x: Tensor
+    labels: Tensor | None  # of a classifier
+    gradient: Tensor | None  # of the output of a block
+    times: list[tuple[float, float, float, float]]
+
+    @classmethod
+    def build(cls, name: str, settings: LatencySettings, seed: int, device: torch.device) -> _Arm:
+        shape = settings.input
+        if len(shape) != 4:
+            raise SettingsError(
+                f"input has {len(shape)} dimensions", expected="4: batch, channels, height, width"
+            )
+        if settings.threads > (cores := available_cores()):
+            raise SettingsError(
+                f"{settings.threads} threads where this process may use {cores} cores",
+                expected="a core for each thread",
+            )
+        is_block, classes = registry.is_block(settings.model.name), settings.classes or 1000
+        torch.manual_seed(seed_value(seed, "init"))
+        model = registry.build(
+            settings.model, in_channels=shape[1], classes=classes, size=(shape[2], shape[3])
+        )
+        if settings.method is not None:
+            from edgebench.methods.strategy import apply
+
+            model = apply(model, settings.method)
+        model = laid_out(model).to(device)
+        torch.manual_seed(seed_value(seed, "noise"))
+        x = torch.randn(shape).to(device, memory_format=torch.channels_last).requires_grad_(is_block)
+        labels, gradient = torch.randint(classes, shape[:1]).to(device), None
+        if is_block:
+            with torch.no_grad():
+                gradient = torch.randn_like(model.eval()(x))
+        return cls(name, settings, model, x, None if is_block else labels, gradient, [])
+
+    def once(self, device: torch.device) -> tuple[float, float, float, float]:
+        """A training step and an inference."""
+        torch.set_num_threads(self.settings.threads)
+        self.model.train()
+        self.model.zero_grad(set_to_none=True)
+        self.x.grad = None
+        finish(device)
+        start = _stamp(device)
+        out = self.model(self.x)
+        if self.labels is not None:
+            out = cross_entropy(out, self.labels)
+        between = _stamp(device)
+        out.backward(self.gradient)
+        end = _stamp(device)
+        step = (_ms(start, between), _ms(between, end), _ms(start, end))
+        del out
+        self.model.eval()
+        with torch.inference_mode():
+            finish(device)
+            start = _stamp(device)
+            self.model(self.x)
+            return (*step, _ms(start, _stamp(device)))
+
+    def medians(self) -> dict[str, float]:
+        names = ("forward_ms", "backward_ms", "step_ms", "infer_ms")
+        found = {
+            name: median(times) for name, times in zip(names, zip(*self.times, strict=True), strict=True)
+        }
+        return found | {"threads": float(self.settings.threads)}
+
+
+def _stamp(device: torch.device) -> Stamp:
+    """This moment on the device's own clock: a GPU is not waited for, which would slow down what comes next."""
+    if device.type == "cpu":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event
+
+
+def _ms(since: Stamp, until: Stamp) -> float:
+    if isinstance(since, float) or isinstance(until, float):
+        assert isinstance(since, float)
+        assert isinstance(until, float)
+        return 1e3 * (until - since)
+    until.synchronize()
+    return float(since.elapsed_time(until))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No garbage collection meanwhile; afterwards this process's torch is set as it was."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
