@@ -34,11 +34,23 @@ class _ShiftOnly(torch.autograd.Function):
         grad_x = grad_shift = None
         if ctx.needs_input_grad[0]:
             # In the gradient's dtype at the end only: under autocast it is a half, the factor a float.
-            factor = (scale * torch.rsqrt(var + ctx.eps)).view(1, -1, 1, 1)
-            grad_x = (grad * factor).to(grad.dtype)
+            grad_x = (grad * factor(scale, var, ctx.eps)).to(grad.dtype)
         if ctx.needs_input_grad[1]:
-            grad_shift = grad.sum(dim=(0, 2, 3), dtype=ctx.shift_dtype)
+            grad_shift = channel_sums(grad, ctx.shift_dtype)
         return grad_x, grad_shift, None, None, None, None
+
+
+def factor(scale: Tensor, var: Tensor, eps: float) -> Tensor:
+    """γ/σ, what the layer multiplies by; (C,) and (C,) to (1, C, 1, 1)."""
+    return (scale * torch.rsqrt(var + eps)).view(1, -1, 1, 1)
+
+
+def channel_sums(grad: Tensor, dtype: torch.dtype) -> Tensor:
+    """Sums over images and positions, (N, C, H, W) to (C,), added up in `dtype`."""
+    if grad.is_contiguous():
+        # Whole images first: at once, torch would go through every map of a few pixels by itself.
+        return grad.sum(dim=0, dtype=dtype).sum(dim=(1, 2))
+    return grad.sum(dim=(0, 2, 3), dtype=dtype)
 
 
 class ShiftOnlyBatchNorm2d(nn.BatchNorm2d):

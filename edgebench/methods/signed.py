@@ -6,6 +6,7 @@ Compared with the true one this ignores ReLU6's upper clip, and everything of Ha
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -31,9 +32,7 @@ class _SignedBackward(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
         (packed,) = ctx.saved_tensors
-        # Selecting rather than multiplying: an infinite gradient times a closed gate is 0, not NaN.
-        mask = bits.unpack_signs(PackedSigns(packed, *ctx.layout))
-        return torch.where(mask, upstream[0], 0.0), None
+        return bits.select(PackedSigns(packed, *ctx.layout), upstream[0]), None
 
 
 def signed_relu(a: Tensor) -> Tensor:
@@ -57,26 +56,32 @@ def signed_hardswish(a: Tensor) -> Tensor:
 class SignedActivation(nn.Module):
     """Base of the signed activation layers: one bit per element of the input is kept for backward."""
 
+    @staticmethod
+    @abstractmethod
+    def exact(a: Tensor, inplace: bool = False) -> Tensor:
+        """The activation itself, whose backward is the signed one only within this layer."""
+
+    def forward(self, a: Tensor) -> Tensor:
+        out: Tensor = _SignedBackward.apply(a, self.exact)
+        return out
+
 
 class SignedReLU(SignedActivation):
     """Layer of `signed_relu`."""
 
-    def forward(self, a: Tensor) -> Tensor:
-        return signed_relu(a)
+    exact = staticmethod(functional.relu)
 
 
 class SignedReLU6(SignedActivation):
     """Layer of `signed_relu6`."""
 
-    def forward(self, a: Tensor) -> Tensor:
-        return signed_relu6(a)
+    exact = staticmethod(functional.relu6)
 
 
 class SignedHardswish(SignedActivation):
     """Layer of `signed_hardswish`."""
 
-    def forward(self, a: Tensor) -> Tensor:
-        return signed_hardswish(a)
+    exact = staticmethod(functional.hardswish)
 
 
 # ReLU6 is not a ReLU for torch (it derives from Hardtanh); exact types, because a subclass may compute
