@@ -122,11 +122,11 @@ def locate(name: str) -> Source:
     for prefix in PREFIXES:
         if name.startswith(prefix):
             return _from_path(name, name.removeprefix(prefix), "npz" if prefix == "npz:" else "folder")
-    known, places = KNOWN[name], _places()
-    for folder, through in places:
+    known, folders = KNOWN[name], places()
+    for folder, through in folders:
         for source in _candidates(name, known, folder, through):
             return source
-    raise _missing(name, known, places)
+    raise _missing(name, known, folders)
 
 
 def digest(settings: DataSettings) -> str:
@@ -154,7 +154,8 @@ def source_files(source: Source) -> tuple[Path, ...]:
     return tuple(source.root / name for name, _ in (*listing.train, *listing.test))
 
 
-def _data_folder() -> Path | None:
+def data_folder() -> Path | None:
+    """The folder that `EDGEBENCH_DATA` names, if it is set. Raises DataError if that is no folder."""
     chosen = os.environ.get(DATA_VARIABLE)
     if not chosen:
         return None
@@ -163,14 +164,15 @@ def _data_folder() -> Path | None:
     return Path(chosen).absolute()
 
 
-def _places() -> list[tuple[Path, str]]:
-    data = _data_folder()
+def places() -> list[tuple[Path, str]]:
+    """The folders where named things are looked for, in order, each with what led there."""
+    data = data_folder()
     cache = (cache_folder(), "the cache folder")
     return [(data, DATA_VARIABLE), cache] if data else [cache]
 
 
 def _from_path(name: str, path: str, kind: Literal["npz", "folder"]) -> Source:
-    data = _data_folder()
+    data = data_folder()
     bases = [Path.cwd()] if data is None else [data, Path.cwd()]
     # An absolute path swallows the base it is joined to.
     tried = list(dict.fromkeys(base / path for base in bases))
