@@ -22,6 +22,7 @@ from edgebench.claim.validation import validate
 from edgebench.data import source
 from edgebench.errors import EdgebenchError, did_you_mean
 from edgebench.measure import properties
+from edgebench.methods import options
 from edgebench.models import registry
 
 _TIER_KEYS = ("looks", "floor", "timeout", "memory", "arms")
@@ -29,6 +30,7 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     "model": registry.check,
     "data": lambda data: source.check(data.name),
     "name": properties.check,
+    "method": options.check,
 }
 
 

@@ -1,104 +1,121 @@
-"""MobileTL (Chiang et al., AAAI 2023): inverted residual blocks that keep far less for backward.
+"""MobileTL (Chiang et al., AAAI 2023): blocks that keep far less for backward, next to the output alone.
 
-In every inverted residual block, the normalisations after the expansion and the depthwise convolution train
-their shift only (`shift_only`), and the activations that follow them use the signed backward (`signed`).
-Convolutions, squeeze and excitation, and the projection's normalisation stay as they are.
+In every trained inverted residual block, the normalisations after the expansion and the depthwise convolution
+train their shift only (`shift_only`), and the activations that follow them use the signed backward (`signed`).
+Convolutions, squeeze and excitation, and the projection's normalisation train as usual. A residual block of
+ordinary convolutions (Figure 7) is treated alike: all its normalisations but the last train their shift only.
+Blocks further from the output are frozen.
+
+    from edgebench.methods.mobiletl import convert
+
+    model = convert(model, blocks=3)
+    optimiser = torch.optim.Adam(p for p in model.parameters() if p.requires_grad)
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-
 from torch import nn
 
+from edgebench.claim.settings import Norms
 from edgebench.errors import ModelError
-from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
+from edgebench.methods.anatomy import Anatomy, anatomy, last_blocks
+from edgebench.methods.freezing import FrozenBatchNorm2d, freeze, stored_statistics
+from edgebench.methods.matching import Block, Stage
 from edgebench.methods.signed import SIGNED, SignedActivation
-from edgebench.models.irb import InvertedResidual
+
+# The stages whose normalisation trains in full, scale and batch statistics too (Figure 6).
+_FULL: dict[Norms, tuple[str, ...]] = {
+    "proj-bn": ("project",),
+    "exp-bn": ("expand",),
+    "dw-bn": ("depthwise",),
+    "all-bn": ("expand", "depthwise", "project", "first", "second"),
+    "all-bn-shift": (),
+}
 
 
-def convert(module: nn.Module) -> nn.Module:
-    """Apply MobileTL's operators to every inverted residual block inside `module`, and return the module.
+def convert(module: nn.Module, blocks: int | None = None, norms: Norms = "proj-bn") -> nn.Module:
+    """Apply MobileTL to a network, and return it.
 
-    Works in place: parameters and statistics stay the same objects, so an optimiser made before still holds
-    them; the scales of inner normalisations no longer require gradients. Converting twice changes nothing. A
-    `module` that is itself a ReLU, ReLU6 or Hard-Swish comes back as a new signed layer, for measuring one
-    activation alone.
+    Works in place: parameters and statistics stay the same objects under the same names, so an optimiser made
+    before still holds them. Converting again changes nothing. Network parts are found by `anatomy`. A `module`
+    that is itself a ReLU, ReLU6 or Hard-Swish comes back as a new signed layer, for measuring one activation
+    alone.
+
+    Args:
+        module: a network of inverted residual or residual blocks: EdgeBench's, torchvision's or timm's, or
+            one's own.
+        blocks: how many blocks next to the output train, with everything after them; the rest is frozen, in
+            training mode too. Not given, all blocks are converted and nothing else changes.
+        norms: which normalisations of these blocks train in full, the others their shift on stored statistics:
+            after the projection (the method's own), the expansion, the depthwise convolution, all, or none.
 
     Raises:
-        ModelError: there is no inverted residual block that this function knows (EdgeBench's, torchvision's
-            MobileNetV2 and V3), or one of its inner layers has no MobileTL form.
+        ModelError: no such block, fewer blocks than `blocks`, or one that MobileTL has no form for. Nothing
+            was changed then.
     """
     if type(module) in SIGNED:
         return SIGNED[type(module)]()
     if isinstance(module, SignedActivation):
         return module
-    blocks = [
-        (path or type(block).__name__, stages)
-        for path, block in module.named_modules()
-        if (stages := _inner_stages(block)) is not None
-    ]
-    if not blocks:
-        raise ModelError(
-            f"no inverted residual block that MobileTL could convert in {type(module).__name__}; "
-            f"it is built from {_composition(module)}",
-            expected="blocks of EdgeBench, or of torchvision's MobileNetV2 or MobileNetV3",
-        )
-    # All are checked before any is changed: a refused network is left as it was.
-    for path, stages in blocks:
-        for stage, norm, act in stages:
-            _check_stage(stage.get_submodule(norm), stage.get_submodule(act), where=path)
-    for _, stages in blocks:
-        for stage, norm, act in stages:
-            _convert_stage(stage, norm, act)
+    found = anatomy(module)
+    chosen = last_blocks(found, module, blocks, method="MobileTL")
+    check_blocks(found, chosen, norms)
+    if blocks is not None:
+        freeze(module, keep=[*(block.module for block in chosen), *top_parts(found)])
+    for block in chosen:
+        convert_block(block, norms)
     return module
 
 
-def _inner_stages(block: nn.Module) -> list[tuple[nn.Module, str, str]] | None:
-    """Per inner stage: it, the names of its normalisation and activation. None: not a known block."""
-    if isinstance(block, InvertedResidual):
-        return [(stage, "bn", "act") for stage in (block.expand, block.depthwise) if stage is not None]
-    kind = type(block)
-    # By name, so that torchvision need not be imported, or installed, to convert a network of our own.
-    if kind.__name__ == "InvertedResidual" and kind.__module__ in (
-        "torchvision.models.mobilenetv2",
-        "torchvision.models.mobilenetv3",
-    ):
-        body = block.get_submodule("conv" if kind.__module__.endswith("v2") else "block")
-        return list(_torchvision_stages(body))
-    return None
+def top_parts(found: Anatomy) -> list[nn.Module]:
+    """What comes after the blocks and trains with them: the mix layer and the classifier, with its dropout."""
+    parts = (found.mix, found.classifier, *found.dropouts)
+    return [part for part in parts if part is not None]
 
 
-def _torchvision_stages(body: nn.Module) -> Iterator[tuple[nn.Module, str, str]]:
-    # Inner stages are Conv2dNormActivation (convolution, normalisation, activation); the projection has no
-    # activation.
-    for stage in body.children():
-        if type(stage).__name__ == "Conv2dNormActivation" and len(list(stage.children())) == 3:
-            yield stage, "1", "2"
+def check_blocks(found: Anatomy, blocks: list[Block], norms: Norms) -> None:
+    """Accept the blocks for conversion.
 
-
-def _check_stage(norm: nn.Module, act: nn.Module, *, where: str) -> None:
-    known_act = type(act) in SIGNED or isinstance(act, SignedActivation)
-    if not isinstance(norm, nn.BatchNorm2d) or not known_act:
+    Raises:
+        ModelError: names the blocks found, and those that cannot be converted with the reason.
+    """
+    problems = {block.name: problem for block in blocks if (problem := _problem(block, norms)) is not None}
+    if problems:
+        others = [block.name for block in found.blocks if block.name not in problems]
+        refused = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
         raise ModelError(
-            f"an inner stage ends in {type(norm).__name__} and {type(act).__name__}",
+            refused,
             expected=f"BatchNorm2d, then one of {', '.join(k.__name__ for k in SIGNED)}",
-            where=where,
+            hint=f"convertible blocks found: {', '.join(others) or 'none'}; nothing was changed",
         )
 
 
-def _convert_stage(stage: nn.Module, norm_name: str, act_name: str) -> None:
-    norm, act = stage.get_submodule(norm_name), stage.get_submodule(act_name)
-    if isinstance(norm, nn.BatchNorm2d) and not isinstance(norm, ShiftOnlyBatchNorm2d):
-        setattr(stage, norm_name, ShiftOnlyBatchNorm2d.from_batch_norm(norm))
-    if type(act) in SIGNED:
-        setattr(stage, act_name, SIGNED[type(act)]())
+def _problem(block: Block, norms: Norms) -> str | None:
+    for stage in block.inner:
+        norm, act = stage.norm.module, stage.act.module if stage.act is not None else None
+        known_act = type(act) in SIGNED or isinstance(act, SignedActivation)
+        if not isinstance(norm, nn.BatchNorm2d) or not known_act:
+            found = type(act).__name__ if act is not None else "no activation of its own"
+            return f"an inner stage ends in {type(norm).__name__} and {found}"
+    if any(isinstance(stage.norm.module, FrozenBatchNorm2d) for stage in block.stages):
+        return "the block was frozen before"
+    if block.kind == "residual" and norms in ("exp-bn", "dw-bn"):
+        return f"a block of ordinary convolutions has no normalisation called '{norms}'"
+    last = block.stages[-1].norm.module
+    if not isinstance(last, nn.BatchNorm2d):
+        return f"its projection ends in {type(last).__name__}"
+    return None
 
 
-def _composition(module: nn.Module) -> str:
-    """Which modules with children a network has, most frequent first; its leaves if it has none."""
-    composites = Counter(type(m).__name__ for m in module.modules() if any(m.children()) and m is not module)
-    if not composites:
-        composites = Counter(type(m).__name__ for m in module.modules())
-    return ", ".join(f"{name} ×{count}" for name, count in composites.most_common(6))
+def convert_block(block: Block, norms: Norms) -> None:
+    """Give the normalisations and activations of a block, which `check_blocks` accepted, MobileTL's form."""
+    for stage in block.stages:
+        _convert_stage(stage, full=stage.role in _FULL[norms])
+
+
+def _convert_stage(stage: Stage, *, full: bool) -> None:
+    # The activation first: timm's normalisations contain theirs, and take it along.
+    if stage.act is not None and type(stage.act.module) in SIGNED:
+        stage.act.replace(SIGNED[type(stage.act.module)]())
+    if not full:
+        stage.norm.replace(stored_statistics(stage.norm.module, shift=True, where=stage.norm.name))

@@ -103,8 +103,8 @@ def test_a_bare_activation_becomes_signed() -> None:
 
 
 def test_without_a_known_block_says_what_was_found() -> None:
-    with pytest.raises(ModelError, match=r"in ResNet; it is built from .*BasicBlock ×8"):
-        convert(torchvision.models.resnet18(weights=None))
+    with pytest.raises(ModelError, match=r"in SqueezeNet; it is built from .*Fire ×8"):
+        convert(torchvision.models.squeezenet1_1(weights=None))
     with pytest.raises(ModelError, match="no inverted residual block"):
         convert(ConvBlock(8))
 
