@@ -3,6 +3,11 @@
 A baseline whose verdict is contradicted or inconclusive is legal as long as it gives the reason: the item is
 green while the verdict stays the same. An invalid verdict has nothing to hold anyone to and cannot be recorded.
 
+Effects of times (`timed`, of claims of kind `latency`) are ratios, yet they belong to a machine more than others do:
+what costs much on one processor may cost little on another. On another machine their value is therefore not held to
+the tolerance, only their decision. On the same machine, the repetitions of one run differ less from each other than two
+runs that are days apart do: the tolerance has a floor.
+
 A new baseline moves what the next value is held against, so that small steps, each within its tolerance or each
 accepted by somebody, may add up. Every baseline therefore keeps the first accepted one of its line in sight.
 """
@@ -11,6 +16,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -25,6 +31,8 @@ from edgebench.judge.verdict import SUBTYPES, Outcome, Subtype, Verdict
 _FLOAT_ALLOWANCE = 1e-9
 # What rounding the stored seeds and the tolerance may do to their ratio.
 _TOLERANCE_ROUNDING = 1e-3
+# Least tolerance of times, as a share of the value: what another run on the same machine may well show.
+TIMED_FLOOR = 0.15
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -73,6 +81,7 @@ class BaselineEffect(Strict):
         description="the value of each seed"
     )
     tolerance: Annotated[float, Field(ge=0)] = Field(description="how far the value may move; 0 is exact")
+    timed: bool = Field(False, description="a comparison of times, of a claim of kind `latency`")
     trial_seconds: Annotated[float, Field(ge=0)] | None = Field(
         None, description="mean time of a trial that the verdict rests on, where it was recorded"
     )
@@ -101,7 +110,7 @@ class BaselineEffect(Strict):
             return
         if len(self.seeds) < 2:
             raise ValueError("an interval needs the values of at least 2 seeds")
-        derived = prediction_half_width(self.seeds)
+        derived = _tolerance(self.seeds, self.value, timed=self.timed)
         if self.tolerance > derived * (1 + _TOLERANCE_ROUNDING):
             raise ValueError(
                 f"the tolerance is {self.tolerance:g}; the seeds give {derived:.6g}, and no more"
@@ -126,7 +135,8 @@ class Comparison:
         matches: neither flipped nor drifted; the item is green.
         flipped: the outcome is another one (a change of subtype alone is explained, not a flip).
         drifted: the value lies further from the stored one than the tolerance.
-        compatible: another outcome, yet no flip: one of the two is inconclusive, and the machine is another one.
+        compatible: another outcome, yet no flip: one of the two is inconclusive, and the machine is another one or the
+            effect compares times.
         moved: what has moved since the first accepted baseline: another verdict, or a value further from the first one
             than its tolerance; None when nothing has. It makes no item red: a person accepted every step.
         explanation: plain sentences, empty only when there is nothing to remark.
@@ -140,11 +150,12 @@ class Comparison:
     explanation: tuple[str, ...]
 
 
-def derive(verdict: Verdict) -> BaselineEffect:
+def derive(verdict: Verdict, *, timed: bool = False) -> BaselineEffect:
     """The baseline that expects this verdict again.
 
-    The tolerance is 0 for exact values, else the 99 % prediction half-width of the mean of as many new seeds.
-    Numbers are rounded to 6 significant digits (seeds to 9) where the tolerance makes the rest meaningless.
+    The tolerance is 0 for exact values, else the 99 % prediction half-width of the mean of as many new seeds; of times
+    at least `TIMED_FLOOR` of the value. Numbers are rounded to 6 significant digits (seeds to 9) where the tolerance
+    makes the rest meaningless.
 
     Raises:
         BaselineError: an invalid verdict.
@@ -155,7 +166,7 @@ def derive(verdict: Verdict) -> BaselineEffect:
             expected="a verdict on trials whose reference arm reaches its sanity floor",
         )
     exact = verdict.low is None or verdict.high is None
-    tolerance = 0.0 if exact else prediction_half_width(verdict.values)
+    tolerance = 0.0 if exact else _tolerance(verdict.values, verdict.value, timed=timed)
     interval = None
     if verdict.low is not None and verdict.high is not None:
         interval = (_rounded(verdict.low, tolerance), _rounded(verdict.high, tolerance))
@@ -167,7 +178,13 @@ def derive(verdict: Verdict) -> BaselineEffect:
         interval=interval,
         seeds=tuple(_rounded(value, tolerance, digits=9) for value in verdict.values),
         tolerance=float(f"{tolerance:.6g}"),
+        timed=timed,
     )
+
+
+def _tolerance(seeds: Sequence[float], value: float, *, timed: bool) -> float:
+    floor = TIMED_FLOOR * abs(value) if timed else 0.0
+    return max(prediction_half_width(seeds), floor)
 
 
 def _rounded(value: float, tolerance: float, digits: int = 6) -> float:
@@ -183,6 +200,9 @@ def compare(verdict: Verdict, baseline: BaselineEffect, *, same_machine: bool = 
     sample. An effect near its limit is then decided on one machine and not on the other, with nothing wrong on either:
     between `inconclusive` and a decision, a value within the tolerance of a new sample is compatible. A decision that
     is turned into its opposite is a flip everywhere.
+
+    Of times, that holds on the same machine too; and on another machine their value may be anything, as long as no
+    decision is turned.
     """
     changed = verdict.outcome is not baseline.verdict
     said: list[str] = []
@@ -196,6 +216,12 @@ def compare(verdict: Verdict, baseline: BaselineEffect, *, same_machine: bool = 
             1.0 if same_machine else _sample_factor(verdict.n, len(baseline.seeds))
         )
         drifted = not _within(verdict.value, baseline.value, tolerance)
+        if drifted and baseline.timed and not same_machine:
+            drifted = False
+            said.append(
+                f"the value was {baseline.value:.4g} and is now {verdict.value:.4g}: "
+                "times of another machine, which nobody is held to"
+            )
         if drifted:
             limit = f"the tolerance is {tolerance:.6g}" if tolerance else "it should be exact"
             said.append(
@@ -206,13 +232,18 @@ def compare(verdict: Verdict, baseline: BaselineEffect, *, same_machine: bool = 
             said.append(f"the verdict rests on {verdict.n} seeds, the baseline on {len(baseline.seeds)}")
     undecided = Outcome.inconclusive in (verdict.outcome, baseline.verdict)
     invalid = verdict.outcome is Outcome.invalid
-    compatible = changed and undecided and not (same_machine or drifted or invalid)
+    compatible = changed and undecided and not (drifted or invalid) and (baseline.timed or not same_machine)
     if changed:
         what = f"the verdict was {baseline.verdict} and is now {verdict.outcome}"
-        why = "recorded on another machine, the value within its tolerance" if compatible else verdict.reason
+        where = "on this machine" if same_machine else "on another machine"
+        held = "" if baseline.timed and not same_machine else ", the value within its tolerance"
+        why = f"recorded {where}{held}" if compatible else verdict.reason
         said.insert(0, f"{what}: {why}")
     flipped = changed and not compatible
-    moved = since_first(verdict.outcome, verdict.value, baseline.first) if baseline.first else None
+    comparable = same_machine or not baseline.timed
+    moved = (
+        since_first(verdict.outcome, verdict.value, baseline.first) if baseline.first and comparable else None
+    )
     if moved:
         said.append(moved)
     return Comparison(not flipped and not drifted, flipped, drifted, compatible, moved, tuple(said))

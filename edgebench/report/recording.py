@@ -103,7 +103,7 @@ def _effects(claim: Claim, settled: Settled, before: Baseline | None) -> dict[st
             if each.verdict is None:
                 raise TrialError(f"nothing to record: {each.failure}", where=where)
             try:
-                new = derive(each.verdict)
+                new = derive(each.verdict, timed=claim.kind == "latency")
             except BaselineError as error:
                 raise BaselineError(error.found, expected=error.expected, where=where) from None
             new = new.model_copy(update={"trial_seconds": _trial_seconds(each)})

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgebench.claim.claim import Case, Claim, Tier, item_key
 from edgebench.claim.problems import display_path
+from edgebench.claim.settings import LatencySettings
 from edgebench.errors import BaselineError
 from edgebench.judge.baseline import Baseline, compare
 from edgebench.judge.baseline_file import load
@@ -27,8 +28,8 @@ class Result:
         verdict: the verdict's name; `failed` when trials or the evaluation failed, `pending` when the time budget ended
             before there was one.
         label: the verdict as shown: with its subtype, and `proxy` where the run was shorter than the paper's.
-        baseline: `matches`, `compatible` (only on another machine), `flipped`, `drifted`, `none`, `not compared`, or
-            `unreadable`.
+        baseline: `matches`, `compatible` (only on another machine), `noisy` (only of times), `flipped`, `drifted`,
+            `none`, `not compared`, or `unreadable`.
         green: whether the item passes.
         said: sentences that explain the verdict and the comparison.
         expected: the baseline's row for the table of a failure, None without one.
@@ -168,6 +169,14 @@ def _hold(
         command = f'edgebench baseline record {claim.id} --tier {tier} --why "…"'
         missing = f"there is no baseline at tier {tier} yet; review the verdict and record it: {command}"
         return _Held("none", False, (missing,))
+    if stored.timed != (claim.kind == "latency"):
+        kind = "times" if stored.timed else "something else than times"
+        found = BaselineError(
+            f"'{item}' was recorded of {kind}",
+            where=display_path(baselines.path(claim, tier)),
+            hint="record it again",
+        )
+        return _Held("unreadable", False, (str(found),))
     same_machine = environment.matches(baseline.environment, judged.identity)
     comparison = compare(verdict, stored, same_machine=same_machine)
     said = comparison.explanation
@@ -175,6 +184,8 @@ def _hold(
         said = (*said, f"baseline: {stored.reason}")
     flags = ("flipped", "drifted", "compatible")
     state = next((flag for flag in flags if getattr(comparison, flag)), "matches")
+    if state == "compatible" and same_machine:
+        state = "noisy"
     return _Held(state, comparison.matches, said, stored.model_dump(mode="json"), comparison.moved)
 
 
@@ -211,7 +222,7 @@ def assess(
         n=verdict.n if verdict else 0,
         baseline=held.baseline,
         green=held.green,
-        said=(reason, *held.said),
+        said=(reason, *_timed_on(tier, judged), *held.said),
         expected=held.expected,
         trained=judged.trained,
         note=effect.note or claim.note,
@@ -221,6 +232,21 @@ def assess(
         level=verdict.level if verdict else None,
         moved=held.moved,
     )
+
+
+def _threads(tier: Tier) -> str:
+    """How many threads the arms of a claim about latency had: `1 thread`; empty for other claims."""
+    threads = sorted({each.threads for each in tier.arms.values() if isinstance(each, LatencySettings)})
+    return f"{' and '.join(map(str, threads))} thread{'s' if threads != [1] else ''}" if threads else ""
+
+
+def _timed_on(tier: Tier, judged: Judged) -> tuple[str, ...]:
+    """A sentence on what times were taken on; none for other claims."""
+    if not (threads := _threads(tier)):
+        return ()
+    on = judged.identity
+    name = on["gpu"] if "gpu" in on else str(on["processor"]).partition(",")[0]
+    return (f"timed on {on['device']} ({name}) with {threads}",)
 
 
 def _label(claim: Claim, tier: Tier, judged: Judged) -> str:
@@ -234,4 +260,6 @@ def _label(claim: Claim, tier: Tier, judged: Judged) -> str:
     # A shortened run speaks of this budget, not of the paper's full scale.
     if not claim.exact and tier.name != "paper":
         words.append("· proxy")
+    if threads := _threads(tier):
+        words.append(f"· {judged.identity['device']}, {threads}")
     return " ".join(words)

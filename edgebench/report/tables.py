@@ -12,6 +12,7 @@ from edgebench.report.result import Result
 STATE = {
     "matches": "✓ as recorded",
     "compatible": "≈ other machine",
+    "noisy": "≈ within noise",
     "flipped": "✗ FLIPPED",
     "drifted": "✗ DRIFTED",
     "none": "✗ no baseline",
