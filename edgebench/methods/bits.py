@@ -41,7 +41,7 @@ def pack_signs(a: Tensor) -> PackedSigns:
     mask = _non_negative(a.detach())
     # A comparison's result is dense in the memory order of its operand; reading it in that order copies
     # nothing.
-    flat = mask.as_strided((mask.numel(),), (1,)).view(torch.uint8)
+    flat = mask.as_strided((mask.numel(),), (1,))
     if mask.numel() % 8:
         flat = functional.pad(flat, (0, -mask.numel() % 8))
     bits = (flat.view(torch.int64) * _GATHER).bitwise_right_shift_(56).to(torch.uint8)
