@@ -133,16 +133,18 @@ class TrainBatches:
             transforms = draw(self._ranges, count, self._extent, self._affine)
         for number in range(len(self)):
             part = slice(number * self._size, (number + 1) * self._size)
-            images, labels = self._source.gather(drawn[part])
-            images = crop_and_flip(
-                images,
-                self._padding,
-                offsets[part] if self._padding else None,
-                flips[part] if self._flip else None,
-            )
-            if transforms is not None:
-                images = warp(images, transforms[part])
-            yield self._normalise(images), labels
+            moved = offsets[part] if self._padding else None
+            warped = transforms[part] if transforms is not None else None
+            yield self._batch(drawn[part], moved, flips[part] if self._flip else None, warped)
+
+    def _batch(
+        self, chosen: Labels, offsets: Tensor | None, flips: Tensor | None, transforms: Tensor | None
+    ) -> Batch:
+        images, labels = self._source.gather(chosen)
+        images = crop_and_flip(images, self._padding, offsets, flips)
+        if transforms is not None:
+            images = warp(images, transforms)
+        return self._normalise(images), labels
 
 
 class _EvaluationBatches(Sequence[Batch]):

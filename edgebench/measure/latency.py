@@ -31,7 +31,7 @@ from edgebench.run.environment import available_cores
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
 from edgebench.train.device import finish, ready
-from edgebench.train.trial import laid_out
+from edgebench.train.start import laid_out
 
 # Rounds that are not counted: the first steps prepare kernels and fill the allocator, and a GPU raises its clock.
 _WARM_UP = {"cpu": 2, "cuda": 10}

@@ -41,9 +41,18 @@ class Executor(Protocol):
         """The trials that were started and have not ended."""
 
     def submit(
-        self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
+        self,
+        trials: tuple[Trial, ...],
+        timeout: float | None = None,
+        memory: float | None = None,
+        start: bytes | None = None,
     ) -> None:
-        """Start a trial, or several seeds of one arm in one process; `timeout` in seconds a trial, `memory` in GiB."""
+        """Start a trial, or several seeds of one arm in one process.
+
+        Args:
+            timeout, memory: seconds a trial, GiB.
+            start: the artefact of the trial that they need (`Trial.needs`).
+        """
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
         """Trials that ended, waiting up to `seconds` for the first."""

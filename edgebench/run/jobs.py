@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgebench.errors import StoreError
 from edgebench.run import environment
@@ -84,7 +84,9 @@ class Jobs:
         return iter(self._jobs.values())
 
     def need(self, trial: Trial, timeout: float | None, memory: float | None) -> None:
-        """Add a trial, with the record that the store has of it."""
+        """Add a trial and what it needs, with the records that the store has of them."""
+        if trial.needs is not None:
+            self.need(trial.needs, timeout, memory)
         if (job := self._jobs.get(trial.hash)) is not None:
             before = (job.timeout, job.memory)
             job.timeout = _wider(job.timeout, timeout, DEFAULT_TIMEOUT)
@@ -106,6 +108,7 @@ class Jobs:
         """
         if any(trial.alone for trial in self.executor.running):
             return
+        queue = self._startable(queue)
         for job in queue:
             if self.executor.free <= 0:
                 return
@@ -158,6 +161,39 @@ class Jobs:
                 self.store.release(trial.hash, self.identity)
         self._machine.release()
 
+    def _startable(self, queue: Iterable[Job]) -> list[Job]:
+        """The queue with what its trials need in their place, where that is not there yet."""
+        found: dict[str, Job] = {}
+        for job in queue:
+            first = self._jobs[job.trial.needs.hash] if job.trial.needs is not None else None
+            if first is None or (first.record is not None and first.record.status is Status.ok):
+                found.setdefault(job.trial.hash, job)
+            elif first.record is None:
+                found.setdefault(first.trial.hash, first)
+            elif job.record is None:
+                message = f"{first.trial.describe()}, from whose weights it starts: {first.record.status}"
+                if first.record.message:
+                    message += f": {first.record.message}"
+                job.record = Record(job.trial.hash, Status.error, None, 0.0, message)
+                self._ended += 1
+        return list(found.values())
+
+    def _start_of(self, job: Job) -> bytes | None:
+        """The artefact that the trial starts from.
+
+        Raises:
+            StoreError: it cannot be read, or is damaged.
+        """
+        if job.trial.needs is None:
+            return None
+        record = self._jobs[job.trial.needs.hash].record
+        assert record is not None
+        assert record.measured is not None
+        if record.measured.artefact is not None:
+            return record.measured.artefact
+        assert record.measured.artefact_digest is not None
+        return self.store.artefacts.get(record.measured.artefact_digest)
+
     def _beside(self, job: Job, queue: Iterable[Job]) -> list[Job]:
         """Further seeds of the job's arm, as many as the executor wants in one program."""
         room = self.executor.together - 1
@@ -169,8 +205,7 @@ class Jobs:
             if other is not job
             and other.is_open
             and other.ask <= time.monotonic()
-            and (other.trial.kind, other.trial.data) == (job.trial.kind, job.trial.data)
-            and other.trial.settings == job.trial.settings
+            and replace(other.trial, seed=job.trial.seed) == job.trial
         )
         return [other for other, _ in zip(same, range(room), strict=False)]
 
@@ -183,7 +218,10 @@ class Jobs:
             timeout = _wider(timeout, job.timeout, DEFAULT_TIMEOUT)
             memory = _wider(memory, job.memory, DEFAULT_MEMORY)
         try:
-            self.executor.submit(tuple(job.trial for job in leased), timeout, memory)
+            trials, start = tuple(job.trial for job in leased), self._start_of(leased[0])
+            # A trial without such a need may be run by any executor that knows of none.
+            further = {} if start is None else {"start": start}
+            self.executor.submit(trials, timeout, memory, **further)
         except BaseException:
             for job in leased:
                 self.store.release(job.trial.hash, self.identity)

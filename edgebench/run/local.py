@@ -84,15 +84,21 @@ class LocalExecutor:
         return [trial for each in self._running.values() for trial in each.trials]
 
     def submit(
-        self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
+        self,
+        trials: tuple[Trial, ...],
+        timeout: float | None = None,
+        memory: float | None = None,
+        start: bytes | None = None,
     ) -> None:
-        """Start a trial, or several seeds of one arm in one process; `timeout` in seconds a trial, `memory` in GiB."""
+        """Start a trial, or several seeds of one arm in one process (arguments as of `Executor.submit`)."""
         # A CUDA context maps more private memory than it uses; its device's own memory is the limit there.
         limit = int((memory or DEFAULT_MEMORY) * (1 << 30)) if self.device == "cpu" else None
         try:
             context = _context()
             ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=work, args=(theirs, trials, limit, self.device), daemon=True)
+            process = context.Process(
+                target=work, args=(theirs, trials, limit, self.device, start), daemon=True
+            )
             process.start()
         except (
             OSError,

@@ -31,6 +31,7 @@ class _Submitted:
     trials: tuple[Trial, ...]
     timeout: float | None
     memory: float | None
+    artefact: bytes | None = None
     started: float = field(default_factory=time.monotonic)
 
 
@@ -84,10 +85,14 @@ class RayExecutor:
         return [trial for each in self._running.values() for trial in each.trials]
 
     def submit(
-        self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
+        self,
+        trials: tuple[Trial, ...],
+        timeout: float | None = None,
+        memory: float | None = None,
+        start: bytes | None = None,
     ) -> None:
-        """Start a trial, or several seeds of one arm in one process; `timeout` in seconds a trial, `memory` in GiB."""
-        self._start(_Submitted(trials, timeout, memory))
+        """Start a trial, or several seeds of one arm in one process (arguments as of `Executor.submit`)."""
+        self._start(_Submitted(trials, timeout, memory, start))
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
         """Trials that ended, waiting up to `seconds` for the first.
@@ -144,7 +149,7 @@ class RayExecutor:
             [self._sent[key]] if key in self._sent else []
         )  # in a list, so that only nodes that lack it fetch it
         reference = self._task.options(**self._cluster.placing()).remote(
-            submitted.trials, submitted.timeout, submitted.memory, self._conditions, sent
+            submitted.trials, submitted.timeout, submitted.memory, self._conditions, sent, submitted.artefact
         )
         self._running[reference] = submitted
 

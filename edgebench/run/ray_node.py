@@ -73,6 +73,7 @@ def run_trials(
     memory: float | None,
     expected: Conditions,
     sent: Any,
+    start: bytes | None = None,
 ) -> list[Record] | Refused | None:
     """Run trials of one arm on this node, one after another.
 
@@ -81,6 +82,7 @@ def run_trials(
         timeout, memory: limits as of `Executor.submit`.
         expected: the `conditions` of the nodes that the run began with.
         sent: a list with the reference to the packed dataset in Ray's object store, or empty.
+        start: the artefact of the trial that they need.
 
     Returns:
         A record each; None when the dataset is not here and was not sent; `Refused` when the node has other conditions.
@@ -97,7 +99,7 @@ def run_trials(
     ended: list[tuple[Trial, Record]] = []
     try:
         with _no_main():
-            executor.submit(trials, timeout, memory)
+            executor.submit(trials, timeout, memory, start)
         while len(ended) < len(trials):
             ended += executor.wait(1.0)
     except BaseException:

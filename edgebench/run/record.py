@@ -37,6 +37,8 @@ class Measured:
             value (`edgebench.claim.metrics`).
         how: choices that were made for speed, with what they rest on; no part of the result. They end up in the state
             part of the record's environment.
+        artefact: trained weights, in the safetensors format, of a trial that keeps them; only on the way to the store.
+        artefact_digest: their SHA-256 (hex), by which the store has them.
     """
 
     metrics: dict[str, float]
@@ -44,6 +46,8 @@ class Measured:
     correct: bytes | None = None
     diverged: bool = False
     how: dict[str, str | int | float] = field(default_factory=dict)
+    artefact: bytes | None = None
+    artefact_digest: str | None = None
 
 
 @dataclass(frozen=True)

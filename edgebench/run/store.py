@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edgebench.errors import StoreError
+from edgebench.run.artefacts import Artefacts
 from edgebench.run.database import Database
 from edgebench.run.owner import Owner
 from edgebench.run.record import Measured, Record, Status
@@ -36,6 +37,7 @@ class Store(Database):
 
     def __init__(self, path: Path) -> None:
         self.owner = Owner.this_process()
+        self.artefacts = Artefacts(path.parent / "artefacts")
         super().__init__(path)
 
     def get(self, trial: str, identity: str) -> Record | None:
@@ -49,8 +51,13 @@ class Store(Database):
         status, seconds, measured, correct, environment = rows[0]
         try:
             content = json.loads(measured)
+            if content.get("artefact") is not None and not self.artefacts.has(content["artefact"]):
+                return None  # somebody deleted it: the trial has to be run again
             curves = {name: tuple(values) for name, values in content["curves"].items()}
-            found = Measured(content["metrics"], curves, correct, content["diverged"])
+            artefact = content.get("artefact")
+            found = Measured(
+                content["metrics"], curves, correct, content["diverged"], artefact_digest=artefact
+            )
             return Record(trial, Status(status), found, seconds, "", json.loads(environment))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
@@ -113,11 +120,19 @@ class Store(Database):
         """
         created = time.time()
         environment = json.dumps(record.environment, sort_keys=True)
+        # First the file, then the row that names it: a kill between the two leaves a file too many at worst.
+        measured = record.measured
+        artefact = (
+            None if measured is None or measured.artefact is None else self.artefacts.put(measured.artefact)
+        )
         with self.transaction():
             if record.status.is_outcome and record.measured is not None:
-                content = asdict(record.measured)
+                content = asdict(replace(record.measured, artefact=None))
                 correct = content.pop("correct")
                 del content["how"]  # said in the environment
+                del content["artefact"], content["artefact_digest"]
+                if artefact is not None:
+                    content["artefact"] = artefact
                 self._db.execute(
                     "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (record.trial, identity, record.status, record.seconds, json.dumps(content, allow_nan=False),

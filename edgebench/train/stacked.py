@@ -33,7 +33,8 @@ from edgebench.train.device import ready
 from edgebench.train.loop import Curves, Score
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.schedule import build_schedule
-from edgebench.train.trial import Start, build_model, measured, methods_of, set_up
+from edgebench.train.start import build_model
+from edgebench.train.trial import Start, measured, methods_of, set_up
 
 
 class Stack(nn.Module):

@@ -58,7 +58,13 @@ class Choice:
 
 
 def run_trainings(
-    settings: TrainSettings, seeds: Sequence[int], content: str | None = None, device: str = "cpu"
+    settings: TrainSettings,
+    seeds: Sequence[int],
+    content: str | None = None,
+    device: str = "cpu",
+    *,
+    weights: bytes | None = None,
+    keeps: bool = False,
 ) -> list[Measured]:
     """Train seeds of one arm, and return what each measured, in their order.
 
@@ -68,12 +74,18 @@ def run_trainings(
     Args:
         content: digest that the dataset must have (`Trial.data`).
         device: `cpu` or `cuda`.
+        weights: the artefact of the pretraining that the settings ask for.
+        keeps: return the trained weights as an artefact.
 
     Raises:
         DataError, ModelError, SettingsError: what the settings name cannot be had or built.
     """
+
+    def alone(seed: int) -> Measured:
+        return run_training(settings, seed, content, device, weights=weights, keeps=keeps)
+
     if len(seeds) == 1:
-        return [run_training(settings, seeds[0], content, device)]
+        return [alone(seeds[0])]
     choice = together(settings, seeds, content, device)
     found: list[Measured] = []
     if choice.seeds > 1:
@@ -82,10 +94,10 @@ def run_trainings(
         except torch.OutOfMemoryError:
             choice = replace(choice, seeds=1, why=_NO_ROOM)
     if not found:
-        found = [run_training(settings, seed, content, device) for seed in seeds]
+        found = [alone(seed) for seed in seeds]
     elif any(measured.diverged for measured in found):
         found = [
-            run_training(settings, seed, content, device) if measured.diverged else measured
+            alone(seed) if measured.diverged else measured
             for seed, measured in zip(seeds, found, strict=True)
         ]
     return [replace(measured, how={**measured.how, **choice.described()}) for measured in found]
@@ -104,6 +116,8 @@ def together(
     where = ready(device)
     if where.type == "cpu":
         return Choice(1, ON_A_CPU)
+    if settings.start is not None or settings.method is not None:
+        return Choice(1, "networks that are fine-tuned are trained one after the other")
     if reason := stackable(settings, content, device):
         return Choice(1, reason)
     try:

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from edgebench.claim.settings import TrainSettings
-from edgebench.data.batches import Batch, TrainBatches, evaluation_batches
+from edgebench.data.batches import EVALUATION_BATCH, Batch, TrainBatches, evaluation_batches
 from edgebench.data.prepared import Prepared, prepare
 from edgebench.data.raw import Labels
 from edgebench.data.split import split
+from edgebench.measure.profile_trial import counted
+from edgebench.methods import strategy
 from edgebench.methods.hooks import Method
 from edgebench.methods.mixing import Mixup
-from edgebench.models import registry
+from edgebench.models import checkpoint
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
 from edgebench.train.compilation import compiled, decide
 from edgebench.train.device import ready
+from edgebench.train.frozen import MapBatches, Maps, cacheable
 from edgebench.train.loop import Curves, Diverged, Forward, Score, evaluate, fit
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.schedule import build_schedule
+from edgebench.train.start import build_model, started
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,9 @@ class Start:
         batches: one augmented epoch each time it is iterated.
         validation: un-augmented batches for the score after every epoch.
         train: indices of the training images.
+        costs: what a training step costs, for networks that are fine-tuned.
+        maps: of the part below the first trained layer, where `model` is only what lies above it.
+        whole: the whole network then.
     """
 
     seed: int
@@ -47,17 +54,24 @@ class Start:
     validation: Sequence[Batch]
     train: Labels
     device: torch.device
+    costs: dict[str, float] = field(default_factory=dict)
+    maps: Maps | None = None
+    whole: nn.Module | None = None
 
     def final_batches(self) -> tuple[Sequence[Batch], Sequence[Batch]]:
         """All test images, then all training images, un-augmented: what the trained network is scored on."""
+        if self.maps is not None:
+            return self.maps.test(), self.maps.train(self.train, EVALUATION_BATCH)
         return (
             evaluation_batches(self.data, "test", device=self.device),
             evaluation_batches(self.data, "train", self.train, device=self.device),
         )
 
 
-def set_up(settings: TrainSettings, data: Prepared, seed: int, device: torch.device) -> Start:
-    """Everything that a seed's training starts from.
+def set_up(
+    settings: TrainSettings, data: Prepared, seed: int, device: torch.device, weights: bytes | None = None
+) -> Start:
+    """Everything that a seed's training starts from; `weights` is the artefact of its pretraining.
 
     The seed's streams are separate: split, order, augmentation and initial weights are the same in every arm, and what
     else an arm draws (dropout, mixing) cannot shift them. All are drawn on the CPU, the same for every device.
@@ -66,43 +80,55 @@ def set_up(settings: TrainSettings, data: Prepared, seed: int, device: torch.dev
         DataError, ModelError, SettingsError: what the settings name cannot be had or built.
     """
     train, val = split(data.train_labels, settings.data, seed_value(seed, "split"))
-    model = build_model(settings, data, seed).to(device)
+    model, data = started(settings, data, build_model(settings, data, seed), weights)
+    model = model.to(device)
     methods = methods_of(settings, data.classes)
     for method in methods:
         model = method.wrap(model)
-    batches = TrainBatches(
-        data,
-        train,
-        settings.augment,
-        settings.batch,
-        _stream(seed, "order"),
-        _stream(seed, "augment"),
-        device,
-        affine=_stream(seed, "affine"),
-    )
+    streams = (_stream(seed, "order"), _stream(seed, "augment"), device)
+    drawn = (data, train, settings.augment, settings.batch, *streams)
+    costs = {}
+    if settings.method is not None:
+        costs = counted(model, (settings.batch, *data.shape))
+        cut = strategy.frozen_prefix(model) if cacheable(settings.augment) else None
+        if cut is not None:
+            used = np.concatenate([train, val])
+            maps = Maps(cut[0], data, used, mirrored=settings.augment.flip, device=device)
+            passed = MapBatches(maps, *drawn)
+            shown = maps.train(val, EVALUATION_BATCH)
+            return Start(seed, data, cut[1], methods, passed, shown, train, device, costs, maps, model)
+    batches = TrainBatches(*drawn, affine=_stream(seed, "affine"))
     validation = evaluation_batches(data, "train", val, keep=True, device=device)
-    return Start(seed, data, model, methods, batches, validation, train, device)
+    return Start(seed, data, model, methods, batches, validation, train, device, costs)
 
 
 def run_training(
-    settings: TrainSettings, seed: int, content: str | None = None, device: str = "cpu"
+    settings: TrainSettings,
+    seed: int,
+    content: str | None = None,
+    device: str = "cpu",
+    *,
+    weights: bytes | None = None,
+    keeps: bool = False,
 ) -> Measured:
     """Train, validate after every epoch, and test the network of the last epoch once.
 
     Args:
         content: digest that the dataset must have (`Trial.data`).
         device: `cpu` or `cuda`.
+        weights: the artefact of the pretraining that the settings ask for.
+        keeps: return the trained weights as an artefact.
 
     Raises:
         DataError, ModelError, SettingsError: what the settings name cannot be had or built.
     """
-    start = set_up(settings, prepare(settings.data, content), seed, ready(device))
+    start = set_up(settings, prepare(settings.data, content), seed, ready(device), weights)
     optimiser = build_optimiser(settings.optimiser, start.model)
     schedule = build_schedule(settings.schedule, optimiser, settings.epochs)
     forward, how = _forward(start, settings)
     curves = Curves()
     torch.manual_seed(seed_value(seed, "noise"))
-    started = time.perf_counter()
+    began = time.perf_counter()
     try:
         fit(
             start.model,
@@ -119,16 +145,27 @@ def run_training(
         diverged = False
     except Diverged:
         diverged = True
-    seconds = time.perf_counter() - started
+    except ValueError as error:
+        if (explained := strategy.explain(error)) is not None:
+            raise explained from error
+        raise
+    seconds = time.perf_counter() - began
     scores = None
     if not diverged:
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
-    return replace(measured(trainable_parameters(start.model), seconds, curves, scores), how=how)
+    found = measured(trainable_parameters(start.model), seconds, curves, scores)
+    artefact = None
+    if keeps and not diverged:
+        expected = checkpoint.Normalisation(start.data.mean, start.data.std)
+        artefact = checkpoint.save_state(start.whole or start.model, expected)
+    return replace(found, metrics=found.metrics | start.costs, how=how, artefact=artefact)
 
 
 def _forward(start: Start, settings: TrainSettings) -> tuple[Forward, dict[str, str | int | float]]:
     """What training steps call, the network or its compiled form, and why, for the record."""
+    if start.maps is not None:
+        return start.model, {"compile": "no: it trains on maps of frozen layers"}
     size = min(settings.batch, len(start.train))
     decision = decide(settings, len(start.batches) * size, start.data.shape, start.device.type)
     if not decision.on:
@@ -156,24 +193,6 @@ def measured(parameters: int, seconds: float, curves: Curves, scores: tuple[Scor
         }
     values = {name: tuple(values) for name, values in vars(curves).items()}
     return Measured(metrics, values, correct, scores is None)
-
-
-def build_model(settings: TrainSettings, data: Prepared, seed: int) -> nn.Module:
-    """The network for a dataset, with the seed's initial weights, in channels-last memory order."""
-    torch.manual_seed(seed_value(seed, "init"))
-    model = registry.build(
-        settings.model, in_channels=data.shape[0], classes=data.classes, size=data.shape[1:]
-    )
-    return laid_out(model)
-
-
-def laid_out(model: nn.Module) -> nn.Module:
-    """The model (changed in place) in the form in which a training step takes the least time, for the same numbers."""
-    for module in model.modules():
-        # Their gradients need their input, so in place they copy it first: more work for the same bits.
-        if isinstance(module, nn.Hardtanh | nn.Hardswish):
-            module.inplace = False
-    return model.to(memory_format=torch.channels_last)
 
 
 def methods_of(settings: TrainSettings, classes: int) -> list[Method]:

@@ -24,7 +24,7 @@ TRIAL: Any = Misbehaving("well")
 
 
 def ran(monkeypatch: pytest.MonkeyPatch, outcome: Measured | Exception) -> Any:
-    def measure(trials: Any, device: str) -> list[Measured]:
+    def measure(trials: Any, device: str, start: bytes | None) -> list[Measured]:
         if isinstance(outcome, Exception):
             raise outcome
         return [outcome for _ in trials]

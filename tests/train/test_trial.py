@@ -16,7 +16,8 @@ from edgebench.errors import SettingsError
 from edgebench.methods.hooks import Method
 from edgebench.models import registry
 from edgebench.train import trial
-from edgebench.train.trial import build_model, pack, run_training
+from edgebench.train.start import build_model
+from edgebench.train.trial import pack, run_training
 from tests.train.fixtures import settings
 
 

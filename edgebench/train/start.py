@@ -1,0 +1,74 @@
+"""From settings to the network that a seed trains: fresh weights, given ones, and a strategy that fine-tunes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from edgebench.claim.settings import TrainSettings
+from edgebench.data.batches import evaluation_batches
+from edgebench.data.prepared import Prepared
+from edgebench.errors import TrialError
+from edgebench.methods import strategy
+from edgebench.models import checkpoint, registry
+from edgebench.run.trial import seed_value
+
+CALIBRATION = 256  # images; enough for statistics of maps, and a second's work
+
+
+def build_model(settings: TrainSettings, data: Prepared, seed: int) -> nn.Module:
+    """The network for a dataset, with the seed's initial weights, in channels-last memory order."""
+    torch.manual_seed(seed_value(seed, "init"))
+    model = registry.build(
+        settings.model, in_channels=data.shape[0], classes=data.classes, size=data.shape[1:]
+    )
+    return laid_out(model)
+
+
+def laid_out(model: nn.Module) -> nn.Module:
+    """The model (changed in place) in the form in which a training step takes the least time, for the same numbers."""
+    for module in model.modules():
+        # Their gradients need their input, so in place they copy it first: more work for the same bits.
+        if isinstance(module, nn.Hardtanh | nn.Hardswish):
+            module.inplace = False
+    return model.to(memory_format=torch.channels_last)
+
+
+def started(
+    settings: TrainSettings, data: Prepared, model: nn.Module, weights: bytes | None
+) -> tuple[nn.Module, Prepared]:
+    """Load the weights that the settings start from, and apply their strategy.
+
+    Args:
+        model: freshly built; its classifier stays as it is.
+        weights: the artefact of the pretraining, where the settings ask for one.
+
+    Returns:
+        The network, and the dataset with the normalisation that the weights expect.
+
+    Raises:
+        DataError, ModelError, SettingsError: weights or strategy do not fit the network.
+        TrialError: the artefact is missing.
+    """
+    if (start := settings.start) is not None:
+        if start.weights is not None:
+            images = _calibration(data) if len(checkpoint.HALF.mean) == data.shape[0] else None
+            wanted = checkpoint.load(start.weights, model, settings.model, images)
+        elif weights is not None:
+            wanted = checkpoint.load_state(weights, model)
+        else:
+            raise TrialError("the trained weights that it starts from were not handed over")
+        data = replace(data, mean=wanted.mean, std=wanted.std)
+    if settings.method is not None:
+        model = laid_out(strategy.apply(model, settings.method, size=data.shape[1:]))
+    return model, data
+
+
+def _calibration(data: Prepared) -> Tensor:
+    """Images from all over the training set, the same for every seed, as folded checkpoints want them."""
+    chosen = np.linspace(0, len(data.train_images) - 1, min(CALIBRATION, len(data.train_images))).astype(int)
+    half = replace(data, mean=checkpoint.HALF.mean, std=checkpoint.HALF.std)
+    return torch.cat([images for images, _ in evaluation_batches(half, "train", chosen, batch=32)])
