@@ -26,6 +26,7 @@ from torch.nn.functional import cross_entropy
 from edgebench.claim.latency import LatencyGroup
 from edgebench.claim.settings import LatencySettings
 from edgebench.errors import SettingsError
+from edgebench.methods import strategy
 from edgebench.models import registry
 from edgebench.run.environment import available_cores
 from edgebench.run.record import Measured
@@ -104,9 +105,7 @@ class _Arm:
             settings.model, in_channels=shape[1], classes=classes, size=(shape[2], shape[3])
         )
         if settings.method is not None:
-            from edgebench.methods.strategy import apply
-
-            model = apply(model, settings.method)
+            model = strategy.apply(model, settings.method)
         model = laid_out(model).to(device)
         torch.manual_seed(seed_value(seed, "noise"))
         x = torch.randn(shape).to(device, memory_format=torch.channels_last).requires_grad_(is_block)
