@@ -66,7 +66,8 @@ def select(packed: PackedSigns, values: Tensor) -> Tensor:
         return torch.where(mask, values, 0.0)
     # ReLU's backward: the value where the second operand exceeds 0.
     opened = mask.view(torch.uint8).to(values.dtype)
-    return torch.ops.aten.threshold_backward.default(values, opened, 0)
+    selected: Tensor = torch.ops.aten.threshold_backward.default(values, opened, 0)
+    return selected
 
 
 def _non_negative(a: Tensor) -> Tensor:

@@ -85,4 +85,5 @@ class ShiftOnlyActivation(ShiftOnlyBatchNorm2d):
         return out
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, activation={self.activation.__name__}"
+        own: str = super().extra_repr()  # type: ignore[no-untyped-call]
+        return f"{own}, activation={self.activation.__name__}"

@@ -6,8 +6,8 @@ Compared with the true one this ignores ReLU6's upper clip, and everything of Ha
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -54,12 +54,13 @@ def signed_hardswish(a: Tensor) -> Tensor:
 
 
 class SignedActivation(nn.Module):
-    """Base of the signed activation layers: one bit per element of the input is kept for backward."""
+    """Base of the signed activation layers: one bit per element of the input is kept for backward.
 
-    @staticmethod
-    @abstractmethod
-    def exact(a: Tensor, inplace: bool = False) -> Tensor:
-        """The activation itself, whose backward is the signed one only within this layer."""
+    Attributes:
+        exact: the activation itself, with its own backward; takes `inplace`.
+    """
+
+    exact: ClassVar[Callable[..., Tensor]]
 
     def forward(self, a: Tensor) -> Tensor:
         out: Tensor = _SignedBackward.apply(a, self.exact)
