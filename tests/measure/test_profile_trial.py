@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import pytest
 import torch
 
-from edgebench.claim.settings import ProfileSettings
+from edgebench.claim.settings import ModelSettings, ProfileSettings
 from edgebench.errors import ModelError, SettingsError
-from edgebench.measure.profile_trial import run_profile
+from edgebench.measure.profile_trial import counted, run_profile
+from edgebench.models import registry
 
 
 def _metrics(model: Mapping[str, object] | str, shape: list[int], **rest: object) -> dict[str, float]:
@@ -67,5 +68,50 @@ def test_the_same_for_every_seed_and_without_touching_the_random_state() -> None
 def test_users_errors() -> None:
     with pytest.raises(SettingsError, match="input has 2 dimensions"):
         _metrics("micronet", [4, 64])
-    with pytest.raises(ModelError, match="no inverted residual block"):
+    with pytest.raises(ModelError, match="no inverted residual"):
         _metrics("conv-block", [1, 8, 4, 4], method="mobiletl")
+    with pytest.raises(ModelError, match="7 blocks are to be trained"):
+        _metrics("micronet", [4, 1, 8, 8], method={"name": "mobiletl", "blocks": 7})
+    with pytest.raises(SettingsError, match="'ft-blocks' lacks 'blocks'"):
+        _metrics("micronet", [4, 1, 8, 8], method="ft-blocks")
+
+
+# MobileTL, Table 5, the last two rows.
+@pytest.mark.parametrize(
+    ("main", "trained", "megabytes"), [(None, 2_211_466, 35.8), ("frozen", 1_060_362, 32.3)]
+)
+def test_a_strategy_with_patches(main: str | None, trained: int, megabytes: float) -> None:
+    method = {"name": "mobiletl", "blocks": 3, "patches": True, "main": main}
+    metrics = _metrics("proxyless-mobile", [8, 3, 224, 224], classes=10, method=method)
+    assert metrics["params.trained"] == trained
+    assert round(metrics["memory.counted"] / 1e6, 1) == megabytes
+    assert metrics["activation_bytes"] == metrics["activation_bytes.stock"]
+
+
+def test_memory_is_the_sum_of_its_parts() -> None:
+    metrics = _metrics("micronet", [4, 1, 8, 8], classes=10)
+    passes = max(metrics["memory.counted.forward"], metrics["memory.counted.backward"])
+    assert metrics["memory.counted.params"] == 4 * metrics["params"] == 4 * metrics["params.trained"]
+    assert metrics["memory.counted"] == metrics["memory.counted.params"] + passes
+    assert metrics["memory.counted.backward"] >= metrics["activation_bytes.counted"]
+
+
+def test_costs_of_a_training_leave_its_model_alone() -> None:
+    model = registry.build(ModelSettings(name="micronet", dropout=0.1), in_channels=1, classes=10).eval()
+    model.get_submodule("mix").train()
+    modes = [module.training for module in model.modules()]
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    state = torch.random.get_rng_state()
+    costs = counted(model, (4, 1, 8, 8))
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), state)
+    profiled = _metrics({"name": "micronet", "dropout": 0.1}, [4, 1, 8, 8], classes=10)
+    assert set(costs) == {
+        "params.trained",
+        "flops",
+        "memory.counted",
+        "activation_bytes",
+        "activation_bytes.counted",
+    }
+    assert costs == {name: profiled[name] for name in costs}

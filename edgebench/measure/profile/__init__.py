@@ -1,6 +1,6 @@
-"""The analytic profiler: parameters, operations and kept activations by MobileTL's accounting."""
+"""The analytic profiler: parameters, operations, kept activations and peak memory by MobileTL's accounting."""
 
-from edgebench.measure.profile.result import Cost, Layer, Profile
+from edgebench.measure.profile.result import Cost, Layer, Memory, Profile
 from edgebench.measure.profile.trace import profile
 
-__all__ = ["Cost", "Layer", "Profile", "profile"]
+__all__ = ["Cost", "Layer", "Memory", "Profile", "profile"]

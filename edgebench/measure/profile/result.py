@@ -23,12 +23,58 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Load:
+    """What one operation holds beside that, and only while it runs: the temporary part of the memory rule.
+
+    Attributes:
+        forward_bits: input and output of a convolution, during its forward pass.
+        backward_bits: the gradient of a trained weight, one for each image of the batch, during its backward
+            pass.
+        normalises: a normalisation; the map that it keeps is released only after the weight gradient of the
+            layer before it.
+    """
+
+    forward_bits: int = 0
+    backward_bits: int = 0
+    normalises: bool = False
+
+
+@dataclass(frozen=True)
 class Layer:
-    """One executed operation: where it is in the model, what it is, what it costs."""
+    """One executed operation: where it is in the model, what it is, what it costs.
+
+    Attributes:
+        stock_bytes: what autograd keeps for it by the rules of `stock`, and not already for one before it.
+    """
 
     path: str
     kind: str
     cost: Cost
+    load: Load = Load()
+    stock_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a training step holds at its peak by MobileTL's accounting (Tables 3-5), in bytes.
+
+    Attributes:
+        params: parameters, 4 bytes for a trained one, 1 for a frozen one.
+        stored: kept from forward to backward.
+        forward: most that the forward pass holds beside the parameters: what is stored so far, and a
+            convolution's input and output.
+        backward: most that the backward pass holds beside the parameters: what is still stored, and the
+            gradients of a weight, one for each image.
+    """
+
+    params: int
+    stored: float
+    forward: float
+    backward: float
+
+    @property
+    def peak(self) -> float:
+        return self.params + max(self.forward, self.backward)
 
 
 @dataclass(frozen=True)
@@ -44,6 +90,30 @@ class Profile:
     params: int
     trained_params: int
     layers: tuple[Layer, ...]
+
+    @property
+    def memory(self) -> Memory:
+        """The peak of a step and its parts.
+
+        The layers are walked in their order: each stores what it keeps for backward, and in backward releases it
+        after its own gradients are computed, so that a layer's backward pass sees all that was stored up to it.
+        """
+        stored = forward = backward = 0
+        following = (*self.layers[1:], Layer("", "", Cost()))
+        for layer, after in zip(self.layers, following, strict=False):
+            if layer.load.forward_bits:
+                forward = max(forward, stored + layer.load.forward_bits)
+            stored += layer.cost.activation_bits
+            if layer.load.backward_bits:
+                held = after.cost.activation_bits if after.load.normalises else 0
+                backward = max(backward, stored + held + layer.load.backward_bits)
+        frozen = self.params - self.trained_params
+        return Memory(4 * self.trained_params + frozen, stored / 8, forward / 8, max(stored, backward) / 8)
+
+    @property
+    def stock_bytes(self) -> int:
+        """What autograd keeps by the rules of `stock`."""
+        return sum(layer.stock_bytes for layer in self.layers)
 
     @property
     def macs(self) -> int:

@@ -9,18 +9,24 @@ trains, a normalisation's input if its scale trains, one bit of a ReLU, two of a
 pieces), the whole input of a Hard-Swish. MobileTL's operators (`edgebench.methods`) keep nothing and one bit.
 
 Not in the paper, and ours: max-pooling keeps the winner's position in its window; dropout keeps one bit per
-element.
+element; average pooling costs the same whatever its window. A group normalisation takes the operations of a batch
+normalisation that computes its statistics, and is charged for nothing kept; upsampling, and standardising weights,
+cost nothing: the totals of networks with lite residual modules (TinyTL-L-B in Table 3, Table 5) leave no more for
+them, though backward does need the maps. What is really kept is another accounting (`stock`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from edgebench.measure.profile.result import Cost
+from edgebench.measure.profile.result import Cost, Load
+from edgebench.methods.freezing import FrozenBatchNorm2d, QuantisedConv2d, QuantisedLinear
+from edgebench.methods.fused import ShiftOnlyActivation
+from edgebench.methods.lite_residual import StandardisedConv2d
 from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
 from edgebench.methods.signed import SignedHardswish, SignedReLU, SignedReLU6
 
@@ -47,7 +53,12 @@ class Call:
     @property
     def bits(self) -> int:
         """Bits of the whole input."""
-        return self.x.numel() * self.x.element_size() * 8
+        return _bits(self.x)
+
+    @property
+    def output_grad(self) -> bool:
+        """Whether anything trains here or below."""
+        return self.out.requires_grad
 
 
 Rule = Callable[[Call], Cost]
@@ -99,11 +110,35 @@ def _batch_norm(call: Call) -> Cost:
     return Cost(0, forward, backward, call.bits if kept else 0)
 
 
+def _group_norm(call: Call) -> Cost:
+    norm = call.module
+    assert isinstance(norm, nn.GroupNorm)
+    elements = call.out.numel()
+    scale = norm.affine and norm.weight.requires_grad
+    shift = norm.affine and norm.bias.requires_grad
+    forward = 7 * elements + 2 * call.x.shape[0] * norm.num_groups
+    return Cost(0, forward, elements * (3 * scale + shift + 11 * call.input_grad))
+
+
 def _shift_only(call: Call) -> Cost:
     elements = call.out.numel()
     assert isinstance(call.module, ShiftOnlyBatchNorm2d)
     backward = elements * (call.module.bias.requires_grad + 2 * call.input_grad)
     return Cost(0, 4 * elements, backward)
+
+
+def _shift_only_activation(call: Call) -> Cost:
+    """The two layers that it stands for, the second after the first."""
+    fused = call.module
+    assert isinstance(fused, ShiftOnlyActivation)
+    norm = _shift_only(call)
+    act = RULES[fused.activation](replace(call, x=call.out, input_grad=call.output_grad))
+    return Cost(
+        0,
+        norm.flops_forward + act.flops_forward,
+        norm.flops_backward + act.flops_backward,
+        act.activation_bits,
+    )
 
 
 def _activation(forward: int, backward: int, bits: int | None) -> Rule:
@@ -127,7 +162,7 @@ def _hard_sigmoid(call: Call) -> Cost:
 
 
 def average_pool(x: Tensor, *, input_grad: bool, in_gate: bool) -> Cost:
-    """Pooling to one value per channel, as a layer or as a function; `x` is its input (N, C, H, W)."""
+    """Average pooling, as a layer or as a function; `x` is its input (N, C, H, W)."""
     return Cost(flops_backward=3 * x.numel() * (input_grad and not in_gate))
 
 
@@ -158,6 +193,21 @@ def _nothing(call: Call) -> Cost:
     return Cost()
 
 
+def load(call: Call) -> Load:
+    """What the call holds while it runs (`Load`)."""
+    module = call.module
+    weight = getattr(module, "weight", None)
+    gradients = 0
+    if isinstance(module, nn.Conv2d | nn.Linear) and isinstance(weight, Tensor) and weight.requires_grad:
+        gradients = call.x.shape[0] * weight.numel() * weight.element_size() * 8
+    maps = call.bits + _bits(call.out) if isinstance(module, nn.Conv2d) else 0
+    return Load(maps, gradients, isinstance(module, nn.BatchNorm2d | nn.GroupNorm))
+
+
+def _bits(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size() * 8
+
+
 def residual_add(out: Tensor) -> Cost:
     """A shortcut joining: one addition per element, and nothing in backward."""
     return Cost(flops_forward=out.numel())
@@ -177,9 +227,15 @@ def gate(x: Tensor, scale: Tensor, *, x_grad: bool, scale_grad: bool) -> Cost:
 # By exact type: a subclass may compute something else, and must say so here.
 RULES: dict[type[nn.Module], Rule] = {
     nn.Conv2d: _convolution,
+    QuantisedConv2d: _convolution,
+    StandardisedConv2d: _convolution,
     nn.Linear: _linear,
+    QuantisedLinear: _linear,
     nn.BatchNorm2d: _batch_norm,
+    nn.GroupNorm: _group_norm,
     ShiftOnlyBatchNorm2d: _shift_only,
+    FrozenBatchNorm2d: _shift_only,
+    ShiftOnlyActivation: _shift_only_activation,
     nn.ReLU: _activation(1, 2, 1),
     nn.ReLU6: _activation(1, 3, 2),
     nn.Hardswish: _activation(4, 10, None),
@@ -187,6 +243,7 @@ RULES: dict[type[nn.Module], Rule] = {
     SignedReLU6: _activation(1, 2, 1),
     SignedHardswish: _activation(4, 2, 1),
     nn.AdaptiveAvgPool2d: _average_pool,
+    nn.AvgPool2d: _average_pool,
     nn.MaxPool2d: _max_pool,
     nn.Dropout: _dropout,
     nn.Identity: _nothing,

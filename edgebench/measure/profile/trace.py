@@ -10,7 +10,7 @@ none.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,8 +19,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from edgebench.errors import ModelError
-from edgebench.measure.profile import rules
-from edgebench.measure.profile.result import Cost, Layer, Profile
+from edgebench.measure.profile import rules, stock
+from edgebench.measure.profile.result import Cost, Layer, Load, Profile
+from edgebench.methods.freezing import QuantisedConv2d, QuantisedLinear
 from edgebench.models.irb import SqueezeExcitation
 
 # Functions between layers that move or describe data without computing: names as torch reports them.
@@ -49,12 +50,12 @@ def profile(model: nn.Module, input_shape: Sequence[int], *, input_grad: bool = 
         ModelError: a layer or function that no rule covers, by its path and class; or the model rejects the
             shape.
     """
-    trace = _Trace()
     stand_ins: dict[str, Tensor] = {
         name: _stand_in(tensor)
         for named in (model.named_parameters, model.named_buffers)
         for name, tensor in named()
     }
+    trace = _Trace(stand_ins.values())
     handles = [handle for path, module in model.named_modules() for handle in trace.watch(path, module)]
     x = torch.empty(tuple(input_shape), device="meta", requires_grad=input_grad)
     try:
@@ -70,28 +71,35 @@ def profile(model: nn.Module, input_shape: Sequence[int], *, input_grad: bool = 
     finally:
         for handle in handles:
             handle.remove()
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    # Weights in 8 bits are parameters of the network, though torch has them as buffers.
+    quantised = [m.weight for m in model.modules() if isinstance(m, QuantisedConv2d | QuantisedLinear)]
     return Profile(
-        params=sum(size for size, _ in sizes),
-        trained_params=sum(size for size, trained in sizes if trained),
+        params=sum(p.numel() for p in (*model.parameters(), *quantised)),
+        trained_params=sum(p.numel() for p in model.parameters() if p.requires_grad),
         layers=tuple(trace.layers),
     )
 
 
 def _stand_in(tensor: Tensor) -> Tensor:
-    return torch.empty_like(tensor, device="meta", requires_grad=tensor.requires_grad)
+    stand_in = torch.empty_like(tensor, device="meta")
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(stand_in, requires_grad=tensor.requires_grad)
+    return stand_in.requires_grad_(tensor.requires_grad)
 
 
 class _Trace(TorchFunctionMode):
     """Collects charged operations while a model runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, resident: Iterable[Tensor]) -> None:
+        """`resident`: tensors that exist anyway and count for nothing when autograd keeps them."""
         super().__init__()
         self.layers: list[Layer] = []
         self._stack: list[tuple[str, nn.Module]] = []
         self._leaf: tuple[Tensor, bool] | None = None
         # Inputs of convolutions already charged, kept alive: two convolutions of one map keep it once.
         self._held: dict[int, Tensor] = {}
+        # Storages that autograd keeps, kept alive for the same reason.
+        self._stored = {s._cdata: s for s in (tensor.untyped_storage() for tensor in resident)}
 
     def where(self) -> str | None:
         """The module that is running, for messages."""
@@ -149,8 +157,19 @@ class _Trace(TorchFunctionMode):
             if id(x) in self._held:
                 cost = Cost(cost.macs, cost.flops_forward, cost.flops_backward, 0)
             self._held[id(x)] = x
-        self.layers.append(Layer(path, type(module).__name__, cost))
+        kept = self._stock_bytes(stock.RULES[type(module)](call))
+        self.layers.append(Layer(path, type(module).__name__, cost, rules.load(call), kept))
         self._leaf = None
+
+    def _stock_bytes(self, kept: Iterable[stock.Kept]) -> int:
+        total = 0
+        for each in kept:
+            if isinstance(each, int):
+                total += each
+            elif (storage := each.untyped_storage())._cdata not in self._stored:
+                self._stored[storage._cdata] = storage
+                total += storage.nbytes()
+        return total
 
     def __torch_function__(
         self,
@@ -165,23 +184,33 @@ class _Trace(TorchFunctionMode):
         operands = [(t, t.requires_grad) for t in args if isinstance(t, Tensor)] if outside else []
         out = func(*args, **(kwargs or {}))
         if outside:
-            self.layers.append(Layer(self._stack[-1][0], name, self._function_cost(name, operands, out)))
+            cost, kept = self._function_cost(name, operands, out, kwargs or {})
+            self.layers.append(Layer(self._stack[-1][0], name, cost, Load(), self._stock_bytes(kept)))
         return out
 
-    def _function_cost(self, name: str, operands: list[tuple[Tensor, bool]], out: Any) -> Cost:
+    def _function_cost(
+        self, name: str, operands: list[tuple[Tensor, bool]], out: Any, options: Mapping[str, Any]
+    ) -> tuple[Cost, Iterable[stock.Kept]]:
         path, module = self._stack[-1]
         if name in _ADD and len(operands) == 2:
-            return rules.residual_add(out)
+            return rules.residual_add(out), ()
         if name in _MULTIPLY and len(operands) == 2 and _is_gate(module):
             (x, x_grad), (scale, scale_grad) = sorted(operands, key=lambda o: -o[0].numel())
-            return rules.gate(x, scale, x_grad=x_grad, scale_grad=scale_grad)
+            needs = {"x_grad": x_grad, "scale_grad": scale_grad}
+            return rules.gate(x, scale, **needs), stock.gate(x, scale, **needs)
         if name in ("adaptive_avg_pool2d", "mean") and operands and operands[0][0].dim() == 4:
             x, input_grad = operands[0]
             if math.prod(out.shape) == math.prod(x.shape[:2]):
-                return rules.average_pool(x, input_grad=input_grad, in_gate=self._in_gate())
+                return rules.average_pool(x, input_grad=input_grad, in_gate=self._in_gate()), ()
+        if name == "avg_pool2d" and operands:
+            x, input_grad = operands[0]
+            cost = rules.average_pool(x, input_grad=input_grad, in_gate=False)
+            return cost, stock.average_pool(x, input_grad=input_grad)
+        if name == "interpolate" and options.get("mode", "nearest") in ("nearest", "bilinear"):
+            return Cost(), ()
         raise ModelError(
             f"no counting rule for '{name}', called between the layers of {type(module).__name__}",
-            expected="layers as modules, shortcut additions, global average pooling, reshaping",
+            expected="layers as modules, shortcut additions, average pooling, bilinear upsampling, reshaping",
             where=path or type(module).__name__,
         )
 

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from edgebench.measure.profile import Cost, profile
+from edgebench.methods.freezing import FrozenBatchNorm2d, QuantisedConv2d, QuantisedLinear
+from edgebench.methods.fused import ShiftOnlyActivation
 from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
 from edgebench.methods.signed import SignedHardswish, SignedReLU6
 
@@ -65,6 +67,7 @@ def test_batch_normalisation() -> None:
         (SignedReLU6(), 1, 2, 1),
         (SignedHardswish(), 4, 2, 1),
         (nn.AdaptiveAvgPool2d(1), 0, 3, 0),
+        (nn.AvgPool2d(2), 0, 3, 0),
         (nn.Dropout(0.5), 1, 1, 1),
         (nn.Dropout(0.0), 0, 0, 0),
         (nn.Identity(), 0, 0, 0),
@@ -85,6 +88,47 @@ def test_max_pooling() -> None:
 def test_shift_only_normalisation_keeps_nothing() -> None:
     layer = ShiftOnlyBatchNorm2d.from_batch_norm(nn.BatchNorm2d(4))
     assert _cost(layer) == Cost(0, 4 * _E, 3 * _E, 0)
+
+
+def test_a_fused_layer_costs_what_its_two_layers_cost() -> None:
+    norm = nn.BatchNorm2d(4)
+    fused = ShiftOnlyActivation.fuse(norm, SignedHardswish)
+    chain = nn.Sequential(ShiftOnlyBatchNorm2d.from_batch_norm(norm), SignedHardswish())
+    for input_grad in (True, False):
+        first, second = (layer.cost for layer in profile(chain, _SHAPE, input_grad=input_grad).layers)
+        both = Cost(
+            0,
+            first.flops_forward + second.flops_forward,
+            first.flops_backward + second.flops_backward,
+            _E,
+        )
+        assert _cost(fused, input_grad=input_grad) == both
+
+
+def test_frozen_normalisation_passes_the_gradient_and_no_more() -> None:
+    layer = FrozenBatchNorm2d.from_batch_norm(nn.BatchNorm2d(4))
+    assert _cost(layer) == Cost(0, 4 * _E, 2 * _E, 0)
+    assert _cost(layer, input_grad=False) == Cost(0, 4 * _E, 0, 0)
+
+
+def test_group_normalisation_computes_its_statistics_in_any_mode() -> None:
+    norm = nn.GroupNorm(2, 4)
+    assert _cost(norm) == _cost(norm.eval()) == Cost(0, 7 * _E + 8, 15 * _E, 0)
+    norm.requires_grad_(False)
+    assert _cost(norm) == Cost(0, 7 * _E + 8, 11 * _E, 0)
+    assert _cost(norm, input_grad=False) == Cost(0, 7 * _E + 8, 0, 0)
+
+
+def test_weights_in_8_bits_cost_what_frozen_ones_cost_and_are_parameters() -> None:
+    conv, linear = nn.Conv2d(4, 6, 3).requires_grad_(False), nn.Linear(5, 7).requires_grad_(False)
+    for frozen, stored in (
+        (conv, QuantisedConv2d.from_conv(conv)),
+        (linear, QuantisedLinear.from_linear(linear)),
+    ):
+        assert _cost(stored) == _cost(frozen)
+        counted = profile(stored, _SHAPE)
+        assert (counted.params, counted.trained_params) == (profile(frozen, _SHAPE).params, 0)
+        assert counted.memory.params == counted.params
 
 
 def test_other_dtypes_keep_their_own_bits() -> None:
