@@ -54,7 +54,7 @@ def run_latency(group: LatencyGroup, seed: int, device: str = "cpu") -> Measured
 
     Raises:
         SettingsError: more threads than this process has cores, an impossible input or model, or no GPU.
-        ModelError: the model cannot be built, or the method not applied to it.
+        ModelError: the model cannot be built, the method not applied to it, or a batch of 1 has no batch statistics.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
     with _undisturbed(), torch.random.fork_rng(devices=[]):
@@ -105,7 +105,7 @@ class _Arm:
             settings.model, in_channels=shape[1], classes=classes, size=(shape[2], shape[3])
         )
         if settings.method is not None:
-            model = strategy.apply(model, settings.method)
+            model = strategy.apply(model, settings.method, size=(shape[2], shape[3]))
         model = laid_out(model).to(device)
         torch.manual_seed(seed_value(seed, "noise"))
         x = torch.randn(shape).to(device, memory_format=torch.channels_last).requires_grad_(is_block)
@@ -123,7 +123,12 @@ class _Arm:
         self.x.grad = None
         finish(device)
         start = _stamp(device)
-        out = self.model(self.x)
+        try:
+            out = self.model(self.x)
+        except ValueError as error:
+            if (explained := strategy.explain(error)) is not None:
+                raise explained from error
+            raise
         if self.labels is not None:
             out = cross_entropy(out, self.labels)
         between = _stamp(device)

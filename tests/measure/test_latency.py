@@ -170,6 +170,7 @@ def test_more_threads_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     ("change", "error", "message"),
     [
         ({"input": [2, 8]}, SettingsError, "input has 2 dimensions"),
+        ({"model": "torchvision:resnet18", "input": [1, 3, 32, 32]}, ModelError, "sees one value per channel"),
         (
             {"model": "torchvision:resnet18", "method": {"name": "mobiletl", "blocks": 99}},
             ModelError,
