@@ -1,4 +1,4 @@
-"""`edgebench data`: get datasets."""
+"""`edgebench data`: get datasets and weights."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ from typing import Annotated
 
 import typer
 
+WEIGHTS = "weights:"
 
-def fetch(name: Annotated[str, typer.Argument(help="mnist, fashion-mnist, cifar10 or cifar100")]) -> None:
-    """Download a dataset into the cache folder. Example: edgebench data fetch cifar10"""
-    from edgebench.data.fetch import fetch as download
 
-    source = download(name)
-    typer.echo(f"{name}: {source.origin}")
+def fetch(
+    name: Annotated[
+        str,
+        typer.Argument(help="mnist, fashion-mnist, cifar10, cifar100, or weights:NETWORK (torchvision's)"),
+    ],
+) -> None:
+    """Download a dataset, or weights, into the cache folder. Example: edgebench data fetch cifar10"""
+    from edgebench.data import fetch as downloads
+
+    if name.startswith(WEIGHTS):
+        typer.echo(f"{name}: {downloads.fetch_weights(name.removeprefix(WEIGHTS)).name}")
+    else:
+        typer.echo(f"{name}: {downloads.fetch(name).origin}")

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from edgebench.errors import ModelError
 from edgebench.models.mobile import MobileNet
 from edgebench.models.tensors import fill, without
 
@@ -33,24 +32,24 @@ def unfold(model: MobileNet, tensors: dict[str, Tensor], calibration: Tensor | N
         ModelError, DataError: the tensors do not fit, or are not finite.
     """
     stages = _stages(model)
-    shifts = {f"{name}.bias": stage.bn.bias for name, stage in stages.items()}
-    weights = {f"{name}.weight": stage.conv.weight for name, stage in stages.items()}
-    fill({**weights, **shifts}, without(tensors, "classifier"), where)
-    normalisations: list[nn.BatchNorm2d] = [stage.bn for stage in stages.values()]
-    images = synthetic_images(model.stem.conv.in_channels) if calibration is None else calibration
+    target: dict[str, Tensor] = {}
+    for name, (convolution, normalisation) in stages.items():
+        target |= {f"{name}.weight": convolution.weight, f"{name}.bias": normalisation.bias}
+    fill(target, without(tensors, "classifier"), where)
+    normalisations = [normalisation for _, normalisation in stages.values()]
+    images = synthetic_images(stages["first_conv"][0].in_channels) if calibration is None else calibration
     _calibrate(model, normalisations, images)
 
 
-def _stages(model: MobileNet) -> dict[str, nn.Module]:
+def _stages(model: MobileNet) -> dict[str, tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Each convolution with its normalisation, by the name that it has in the file."""
-    stages: dict[str, nn.Module] = {"first_conv": model.stem}
-    for index, block in enumerate(model.blocks):
-        for name in ("expand", "depthwise", "project"):
-            stage = getattr(block, name)
-            if stage is not None:
-                stages[f"blocks.{index}.{name}"] = stage
-    if model.mix is not None:
-        raise ModelError("folded weights with a feature mix are not known", where="mix")
+    stages: dict[str, tuple[nn.Conv2d, nn.BatchNorm2d]] = {}
+    for path, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            stage = path.removesuffix(".bn")
+            convolution = model.get_submodule(f"{stage}.conv")
+            assert isinstance(convolution, nn.Conv2d)
+            stages["first_conv" if stage == "stem" else stage] = convolution, module
     return stages
 
 
@@ -65,14 +64,13 @@ def _calibrate(model: nn.Module, normalisations: list[nn.BatchNorm2d], images: T
         seen[bn].append((mean.double(), variance.double(), len(inputs[0])))
 
     for bn in normalisations:
-        nn.init.zeros_(bn.running_mean)
-        nn.init.ones_(bn.running_var)
+        bn.reset_running_stats()
         nn.init.constant_(bn.weight, math.sqrt(1 + bn.eps))
     handles = [bn.register_forward_pre_hook(note) for bn in normalisations]
     try:
         with torch.no_grad():
-            for chunk in images.split(_CHUNK):
-                model(chunk)
+            for start in range(0, len(images), _CHUNK):
+                model(images[start : start + _CHUNK])
             for bn in normalisations:
                 _set(bn, seen[bn])
     finally:
@@ -83,13 +81,16 @@ def _calibrate(model: nn.Module, normalisations: list[nn.BatchNorm2d], images: T
 
 
 def _set(bn: nn.BatchNorm2d, parts: list[tuple[Tensor, Tensor, int]]) -> None:
-    total = sum(count for _, _, count in parts)
-    mean = sum((part * (count / total) for part, _, count in parts), torch.zeros(()))
-    spread = sum(
-        ((var + (part - mean) ** 2) * (count / total) for part, var, count in parts), torch.zeros(())
-    )
+    counts = torch.tensor([count for _, _, count in parts], dtype=torch.float64)[:, None]
+    means = torch.stack([mean for mean, _, _ in parts])
+    variances = torch.stack([variance for _, variance, _ in parts])
+    mean = (means * counts).sum(0) / counts.sum()
+    variance = ((variances + (means - mean) ** 2) * counts).sum(0) / counts.sum()
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
     bn.running_mean.copy_(mean)
-    bn.running_var.copy_(spread)
+    bn.running_var.copy_(variance)
+    # From the rounded values, so that they cancel exactly in eval mode.
     bn.weight.copy_((bn.running_var.double() + bn.eps).sqrt())
     bn.bias.add_(bn.running_mean)
 

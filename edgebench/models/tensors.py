@@ -85,7 +85,7 @@ def classifier_path(model: nn.Module) -> str:
         ModelError: the model has neither linear layers nor convolutions.
     """
     for kind in (nn.Linear, nn.Conv2d):
-        paths = [path for path, module in model.named_modules() if isinstance(module, kind)]
+        paths: list[str] = [path for path, module in model.named_modules() if isinstance(module, kind)]
         if paths:
             return paths[-1]
     raise ModelError("has no layer that could be the classifier", where=type(model).__name__)
