@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from edgebench.errors import ModelError, SettingsError
 from edgebench.measure import latency
 from edgebench.measure.latency import run_latency
 from edgebench.models import registry
+from edgebench.run import local
 
 Asked = tuple[str, bool]  # name of the network, whether it is in training mode
 SMALL = {"model": "micronet", "input": [2, 1, 8, 8], "classes": 10, "rounds": 3}
@@ -166,11 +171,33 @@ def test_more_threads_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) ->
         run_latency(group(a={"threads": 3}), 0)
 
 
+THREADS = """
+import os, torch
+def threads(n):
+    torch.set_num_threads(n)
+    torch.nn.functional.conv2d(torch.randn(8, 64, 32, 32), torch.randn(64, 64, 3, 3))
+    return len(os.listdir("/proc/self/task"))
+print(-threads(1) + threads(3))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted by /proc")
+def test_threads_beyond_the_workers_environment_really_run() -> None:
+    environment = {**os.environ, **local._WORKER_ENVIRONMENT}
+    command = [sys.executable, "-c", THREADS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "2", "OMP_NUM_THREADS=1 is a default, not a limit"
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
         ({"input": [2, 8]}, SettingsError, "input has 2 dimensions"),
-        ({"model": "torchvision:resnet18", "input": [1, 3, 32, 32]}, ModelError, "sees one value per channel"),
+        (
+            {"model": "torchvision:resnet18", "input": [1, 3, 32, 32]},
+            ModelError,
+            "sees one value per channel",
+        ),
         (
             {"model": "torchvision:resnet18", "method": {"name": "mobiletl", "blocks": 99}},
             ModelError,

@@ -9,6 +9,7 @@ import pytest
 from edgebench.claim.latency import LatencyGroup
 from edgebench.judge.verdict import Outcome
 from edgebench.run.jobs import Progress
+from edgebench.run.local import LocalExecutor
 from edgebench.run.machine import Machine
 from edgebench.run.options import Options
 from edgebench.run.outlook import StoredOutlook
@@ -160,6 +161,25 @@ def test_repetitions_never_share_a_program(bench: Bench) -> None:
     executor.together = 20
     session.settle(session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]))
     assert len(executor.limits) == len(executor.started) == 4
+
+
+def test_a_worker_times_and_says_with_how_many_threads(bench: Bench) -> None:
+    claim = bench.claim(CLAIM)
+    ((_, trial),) = trials_of(claim, claim.cases[0].tiers["smoke"], ("slow",), range(1))
+    executor = LocalExecutor(1)
+    executor.submit((trial,))
+    ((_, record),) = executor.wait(60)
+    executor.close()
+    assert record.status is Status.ok, record.message
+    assert record.measured is not None
+    metrics = record.measured.metrics
+    assert {name.partition("/")[0] for name in metrics} == {"slow", "quick", "unread"}
+    assert all(value > 0 for value in metrics.values())
+    state = record.environment["state"]
+    assert isinstance(state, dict)
+    assert (state["threads"], state["rounds"]) == ("1", 3)
+    assert state["load.before"] >= 0
+    assert record.environment["identity"] == executor.identity
 
 
 def test_the_plan_counts_each_trial_once(bench: Bench, tmp_path: Path) -> None:
