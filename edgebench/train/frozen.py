@@ -1,13 +1,18 @@
 """The maps below the first trained layer, computed once: a frozen prefix gives the same map of an image every time.
 
 Allowed where augmentation leaves each image in a few forms: as it is, or mirrored. What is trained is then the rest of
-the network, on maps instead of images. Epochs have the order and mirrorings that they have without this.
+the network, on maps instead of images; epochs have the order and mirrorings that they have without this. The maps of a
+whole dataset are kept in the cache folder, by everything that they depend on, so that all seeds of all arms with the
+same frozen layers share them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+import hashlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +21,17 @@ from torch import Tensor, nn
 
 from edgebench.claim.settings import AugmentSettings
 from edgebench.data.batches import Batch, TrainBatches, evaluation_batches
+from edgebench.data.building import build_once, check_space
+from edgebench.data.cache import cache_folder
 from edgebench.data.prepared import Prepared
 from edgebench.data.raw import Labels
+from edgebench.data.resident import Part
+from edgebench.run import environment
 
 BATCH = 50  # images at a time: their maps stay in the processor's cache better than those of many
+VERSION = 1  # part of the folder's name: raise it when maps would be computed or stored in another way
+
+_Array = npt.NDArray[np.float32]
 
 
 def cacheable(augment: AugmentSettings) -> bool:
@@ -28,61 +40,51 @@ def cacheable(augment: AugmentSettings) -> bool:
 
 
 class Maps:
-    """What a frozen prefix makes of some images of a dataset.
+    """What a frozen prefix makes of the images of a dataset; computed when no process of this machine has done so.
 
     Args:
         prefix: without trained parameters, in the behaviour of evaluation.
         data: the dataset.
-        indices: which of its training images.
-        mirrored: whether to keep the maps of their mirror images too.
+        mirrored: whether the maps of mirrored training images are wanted too.
+        device: where the prefix is, and batches are to be.
+
+    Raises:
+        DataError: the cache folder is not writable, the disk is full.
     """
 
-    def __init__(
-        self,
-        prefix: nn.Module,
-        data: Prepared,
-        indices: npt.ArrayLike,
-        *,
-        mirrored: bool,
-        device: torch.device,
-    ) -> None:
-        self.prefix = prefix
-        self._data, self._device = data, device
-        chosen = np.asarray(indices, np.int64)
-        self._rows = np.full(len(data.train_labels), -1, np.int64)
-        self._rows[chosen] = np.arange(len(chosen))
-        self._labels = torch.from_numpy(np.asarray(data.train_labels)).to(device)
-        batches = evaluation_batches(data, "train", chosen, batch=BATCH, device=device)
-        self._maps = [self._of(images for images, _ in batches)]
+    def __init__(self, prefix: nn.Module, data: Prepared, *, mirrored: bool, device: torch.device) -> None:
+        self._device = device
+        self._labels: dict[Part, Labels] = {"train": data.train_labels, "test": data.test_labels}
+        parts: tuple[tuple[str, Part], ...] = (("train", "train"), ("test", "test"))
         if mirrored:
-            self._maps.append(self._of(images.flip(3) for images, _ in batches))
+            parts = (*parts, ("mirrored", "train"))
+        names = [name for name, _ in parts]
 
-    def gather(self, indices: Labels, flips: Tensor | None = None) -> Batch:
-        """Maps [B, C, H, W] in channels-last order (or vectors [B, F]) and labels [B] of training images."""
-        rows = torch.from_numpy(self._rows[indices]).to(self._device)
-        maps = self._maps[0].index_select(0, rows)
+        def write(folder: Path) -> None:
+            for name, part in parts:
+                _write(folder / f"{name}.npy", prefix, data, part, mirror=name == "mirrored", device=device)
+
+        folder = cache_folder() / "maps" / _key(prefix, data, device, mirrored=mirrored)
+        self._maps = build_once(folder, write, lambda folder: _opened(folder, names))
+
+    def gather(self, indices: Labels, flips: Tensor | None = None, part: Part = "train") -> Batch:
+        """Maps and labels [B] of images of a part, mirrored where `flips` (bool [B]) says so.
+
+        Maps are [B, C, H, W] in channels-last order, or vectors [B, F] where the prefix ends in such.
+        """
+        found = np.take(self._maps[part], indices, axis=0)
         if flips is not None:
-            chosen = flips.nonzero().view(-1).to(self._device)
-            maps.index_copy_(0, chosen, self._maps[1].index_select(0, rows[chosen]))
-        labels = self._labels[torch.from_numpy(indices).to(self._device)]
+            chosen = flips.numpy()
+            found[chosen] = np.take(self._maps["mirrored"], indices[chosen], axis=0)
+        maps = torch.from_numpy(found).to(self._device)
+        labels = torch.from_numpy(np.take(self._labels[part], indices)).to(self._device)
         return (maps.permute(0, 3, 1, 2) if maps.dim() == 4 else maps), labels
 
-    def test(self) -> Sequence[Batch]:
-        """Maps of all test images, made when asked for: they are needed once."""
-        return _Passed(self.prefix, evaluation_batches(self._data, "test", batch=BATCH, device=self._device))
-
-    def train(self, indices: Labels, batch: int) -> Sequence[Batch]:
-        """Maps of un-augmented training images, in the order of the indices."""
-        return [self.gather(indices[start : start + batch]) for start in range(0, len(indices), batch)]
-
-    @torch.no_grad()
-    def _of(self, batches: Iterator[Tensor]) -> Tensor:
-        self.prefix.eval()
-        maps = [self.prefix(images) for images in batches]
-        # Kept in the order of channels-last memory, so that a batch is gathered in runs and needs no conversion.
-        return torch.cat(
-            [each.permute(0, 2, 3, 1) if each.dim() == 4 else each for each in maps]
-        ).contiguous()
+    def batches(self, part: Part, indices: Labels | None, batch: int) -> Sequence[Batch]:
+        """Maps of un-augmented images, all of the part or those given, in their order."""
+        chosen = np.arange(len(self._labels[part])) if indices is None else indices
+        starts = range(0, len(chosen), batch)
+        return [self.gather(chosen[start : start + batch], part=part) for start in starts]
 
 
 class MapBatches(TrainBatches):
@@ -98,22 +100,43 @@ class MapBatches(TrainBatches):
         return self._maps.gather(chosen, flips)
 
 
-class _Passed(Sequence[Batch]):
-    """Batches of images, passed through the prefix when asked for."""
+def _key(prefix: nn.Module, data: Prepared, device: torch.device, *, mirrored: bool) -> str:
+    """A name for what the maps depend on: layers and their tensors, images and their scale, the arithmetic used."""
+    about = (repr(prefix), data.folder.name, data.mean, data.std, mirrored, BATCH, VERSION)
+    identity = environment.identity_key(environment.identity(device.type))
+    found = hashlib.sha256(repr((about, identity)).encode())
+    for name, tensor in prefix.state_dict().items():
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        # As bytes, whatever the type; contiguous first, because equal tensors may lie in memory in different orders.
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:40]
 
-    def __init__(self, prefix: nn.Module, batches: Sequence[Batch]) -> None:
-        self._prefix, self._batches = prefix, batches
 
-    def __len__(self) -> int:
-        return len(self._batches)
+@torch.no_grad()
+def _write(
+    path: Path, prefix: nn.Module, data: Prepared, part: Part, *, mirror: bool, device: torch.device
+) -> None:
+    prefix.eval()
+    stored: _Array | None = None
+    done = 0
+    batches = evaluation_batches(data, part, batch=BATCH, device=device)
+    count = len(data.train_labels if part == "train" else data.test_labels)
+    for images, _ in batches:
+        maps = prefix(images.flip(3) if mirror else images)
+        # In the order of channels-last memory, so that a batch is gathered in runs and needs no conversion.
+        rows = (maps.permute(0, 2, 3, 1) if maps.dim() == 4 else maps).contiguous().cpu().numpy()
+        if stored is None:
+            check_space(count * math.prod(rows.shape[1:]) * rows.itemsize, path.parent)
+            stored = np.empty((count, *rows.shape[1:]), np.float32)
+        stored[done : done + len(rows)] = rows
+        done += len(rows)
+    assert stored is not None, "a dataset has images"
+    with open(path, "wb") as file:
+        np.save(file, stored)
 
-    @overload
-    def __getitem__(self, index: int) -> Batch: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Batch]: ...
-    def __getitem__(self, index: int | slice) -> Batch | list[Batch]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        images, labels = self._batches[index]
-        with torch.no_grad():
-            return self._prefix.eval()(images), labels
+
+def _opened(folder: Path, names: list[str]) -> dict[str, _Array] | None:
+    try:
+        return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+    except (OSError, ValueError, EOFError):
+        return None

@@ -61,7 +61,10 @@ class Start:
     def final_batches(self) -> tuple[Sequence[Batch], Sequence[Batch]]:
         """All test images, then all training images, un-augmented: what the trained network is scored on."""
         if self.maps is not None:
-            return self.maps.test(), self.maps.train(self.train, EVALUATION_BATCH)
+            return (
+                self.maps.batches("test", None, EVALUATION_BATCH),
+                self.maps.batches("train", self.train, EVALUATION_BATCH),
+            )
         return (
             evaluation_batches(self.data, "test", device=self.device),
             evaluation_batches(self.data, "train", self.train, device=self.device),
@@ -92,10 +95,9 @@ def set_up(
         costs = counted(model, (settings.batch, *data.shape))
         cut = strategy.frozen_prefix(model) if cacheable(settings.augment) else None
         if cut is not None:
-            used = np.concatenate([train, val])
-            maps = Maps(cut[0], data, used, mirrored=settings.augment.flip, device=device)
+            maps = Maps(cut[0], data, mirrored=settings.augment.flip, device=device)
             passed = MapBatches(maps, *drawn)
-            shown = maps.train(val, EVALUATION_BATCH)
+            shown = maps.batches("train", val, EVALUATION_BATCH)
             return Start(seed, data, cut[1], methods, passed, shown, train, device, costs, maps, model)
     batches = TrainBatches(*drawn, affine=_stream(seed, "affine"))
     validation = evaluation_batches(data, "train", val, keep=True, device=device)
