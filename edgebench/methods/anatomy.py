@@ -73,17 +73,19 @@ def last_blocks(found: Anatomy, model: nn.Module, count: int | None, *, method: 
             "activation, [squeeze and excitation,] 1×1 convolution, BatchNorm2d; or torchvision's residual block",
         )
     first = 0 if count is None else len(blocks) - count
-    if refused := [each for each in found.unmatched if each[0] > max(first, 0) or count is None]:
-        known = f"{len(blocks)} ({_few([b.name for b in blocks])})" if blocks else "none"
+    everything = count is None or not blocks
+    if refused := [each for each in found.unmatched if everything or each[0] > first]:
+        known = f"{len(blocks)} ({listed([b.name for b in blocks])})" if blocks else "none"
+        reasons = [f"{path or 'the model'} ({why})" for _, path, why in refused]
         raise ModelError(
-            "not convertible: " + "; ".join(f"{path or 'the model'} ({why})" for _, path, why in refused),
-            expected=f"blocks like the others found here, {known}",
+            f"not built like a block that {method} could work on: {listed(reasons, '; ')}",
+            expected=f"[1×1 convolution, BatchNorm2d, activation,] depthwise convolution, … as in those found: {known}",
             where=type(model).__name__,
         )
     if first < 0:
         raise ModelError(
             f"{count} blocks are to be trained, and {type(model).__name__} has {len(blocks)}",
-            expected=f"at most {len(blocks)}: {_few([block.name for block in blocks])}",
+            expected=f"at most {len(blocks)}: {listed([block.name for block in blocks])}",
         )
     return blocks[first:]
 
@@ -157,8 +159,9 @@ def _sequence(model: nn.Module) -> list[nn.Module] | None:
     return None
 
 
-def _few(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:3])}, …, {names[-1]}"
+def listed(items: list[str], separator: str = ", ") -> str:
+    """The items for a message; of many, the first and the last."""
+    return separator.join(items if len(items) <= 6 else [*items[:3], "…", items[-1]])
 
 
 def _composition(module: nn.Module) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgebench.errors import ModelError
+from edgebench.methods.fused import ShiftOnlyActivation
 from edgebench.methods.matching import is_dropping
 from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
 
@@ -58,6 +59,8 @@ def stored_statistics(norm: nn.Module, *, shift: bool, where: str) -> ShiftOnlyB
     Raises:
         ModelError: no BatchNorm2d, one without stored statistics or scale, or one that computes more.
     """
+    if isinstance(norm, ShiftOnlyActivation):
+        return norm  # frozen with its shift alone
     activated = type(norm).__name__ == "BatchNormAct2d" or isinstance(norm, _WithActivation)
     plain = type(norm).forward in (nn.BatchNorm2d.forward, ShiftOnlyBatchNorm2d.forward)
     if not isinstance(norm, nn.BatchNorm2d) or not (plain or activated):
@@ -68,14 +71,11 @@ def stored_statistics(norm: nn.Module, *, shift: bool, where: str) -> ShiftOnlyB
         )
     if isinstance(norm, ShiftOnlyBatchNorm2d) and isinstance(norm, FrozenBatchNorm2d) != shift:
         return norm
-    plain_kind, kind = (
-        (ShiftOnlyBatchNorm2d, ShiftOnlyBatchNormAct2d)
-        if shift
-        else (FrozenBatchNorm2d, FrozenBatchNormAct2d)
-    )
+    plain_kind = ShiftOnlyBatchNorm2d if shift else FrozenBatchNorm2d
     try:
-        if not activated:
+        if not activated or isinstance(norm.get_submodule("act"), nn.Identity):
             return plain_kind.from_batch_norm(norm)
+        kind = ShiftOnlyBatchNormAct2d if shift else FrozenBatchNormAct2d
         made = kind.from_batch_norm(norm)
     except ModelError as error:
         raise ModelError(error.found, expected=error.expected, where=where) from None

@@ -1,10 +1,10 @@
 """MobileTL (Chiang et al., AAAI 2023): blocks that keep far less for backward, next to the output alone.
 
 In every trained inverted residual block, the normalisations after the expansion and the depthwise convolution
-train their shift only (`shift_only`), and the activations that follow them use the signed backward (`signed`).
-Convolutions, squeeze and excitation, and the projection's normalisation train as usual. A residual block of
-ordinary convolutions (Figure 7) is treated alike: all its normalisations but the last train their shift only.
-Blocks further from the output are frozen.
+train their shift only (`shift_only`), and the activations that follow them use the signed backward (`signed`);
+the two are one layer (`fused`). Convolutions, squeeze and excitation, and the projection's normalisation train
+as usual. A residual block of ordinary convolutions (Figure 7) is treated alike: all its normalisations but the
+last train their shift only. Blocks further from the output are frozen.
 
     from edgebench.methods.mobiletl import convert
 
@@ -18,8 +18,9 @@ from torch import nn
 
 from edgebench.claim.settings import Norms
 from edgebench.errors import ModelError
-from edgebench.methods.anatomy import Anatomy, anatomy, last_blocks
-from edgebench.methods.freezing import FrozenBatchNorm2d, freeze, stored_statistics
+from edgebench.methods.anatomy import Anatomy, anatomy, last_blocks, listed
+from edgebench.methods.freezing import FrozenBatchNorm2d, Quantised, freeze, stored_statistics
+from edgebench.methods.fused import ShiftOnlyActivation
 from edgebench.methods.matching import Block, Stage
 from edgebench.methods.signed import SIGNED, SignedActivation
 
@@ -81,24 +82,28 @@ def check_blocks(found: Anatomy, blocks: list[Block], norms: Norms) -> None:
     """
     problems = {block.name: problem for block in blocks if (problem := _problem(block, norms)) is not None}
     if problems:
-        others = [block.name for block in found.blocks if block.name not in problems]
-        refused = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        others = [block.name for block in found.blocks if _problem(block, norms) is None]
+        refused = listed([f"{name}: {problem}" for name, problem in problems.items()], "; ")
         raise ModelError(
             refused,
             expected=f"BatchNorm2d, then one of {', '.join(k.__name__ for k in SIGNED)}",
-            hint=f"convertible blocks found: {', '.join(others) or 'none'}; nothing was changed",
+            hint=f"convertible blocks found: {listed(others) or 'none'}; nothing was changed",
         )
 
 
 def _problem(block: Block, norms: Norms) -> str | None:
     for stage in block.inner:
         norm, act = stage.norm.module, stage.act.module if stage.act is not None else None
+        if isinstance(norm, ShiftOnlyActivation):
+            continue
         known_act = type(act) in SIGNED or isinstance(act, SignedActivation)
         if not isinstance(norm, nn.BatchNorm2d) or not known_act:
             found = type(act).__name__ if act is not None else "no activation of its own"
             return f"an inner stage ends in {type(norm).__name__} and {found}"
-    if any(isinstance(stage.norm.module, FrozenBatchNorm2d) for stage in block.stages):
-        return "the block was frozen before"
+    for stage in block.stages:
+        layers = (stage.conv.module, stage.norm.module)
+        if any(isinstance(layer, FrozenBatchNorm2d | Quantised) for layer in layers):
+            return "the block was frozen before"
     if block.kind == "residual" and norms in ("exp-bn", "dw-bn"):
         return f"a block of ordinary convolutions has no normalisation called '{norms}'"
     last = block.stages[-1].norm.module
@@ -110,12 +115,17 @@ def _problem(block: Block, norms: Norms) -> str | None:
 def convert_block(block: Block, norms: Norms) -> None:
     """Give the normalisations and activations of a block, which `check_blocks` accepted, MobileTL's form."""
     for stage in block.stages:
-        _convert_stage(stage, full=stage.role in _FULL[norms])
+        # A residual block's activation may serve other stages too, as torchvision's does: it stays apart.
+        _convert_stage(stage, full=stage.role in _FULL[norms], fuse=block.kind == "inverted")
 
 
-def _convert_stage(stage: Stage, *, full: bool) -> None:
-    # The activation first: timm's normalisations contain theirs, and take it along.
-    if stage.act is not None and type(stage.act.module) in SIGNED:
-        stage.act.replace(SIGNED[type(stage.act.module)]())
-    if not full:
-        stage.norm.replace(stored_statistics(stage.norm.module, shift=True, where=stage.norm.name))
+def _convert_stage(stage: Stage, *, full: bool, fuse: bool) -> None:
+    norm = stage.norm.module
+    signed = SIGNED.get(type(stage.act.module)) if stage.act is not None else None
+    if stage.act is not None and signed is not None:
+        # Before the normalisation: timm's contain their activation, and take it along.
+        stage.act.replace(nn.Identity() if fuse and not full else signed())
+    if isinstance(norm, nn.BatchNorm2d) and signed is not None and fuse and not full:
+        stage.norm.replace(ShiftOnlyActivation.fuse(norm, signed))
+    elif not full:
+        stage.norm.replace(stored_statistics(norm, shift=True, where=stage.norm.name))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torchvision
 from torch import nn
 
 from edgebench.errors import ModelError
+from edgebench.methods.fused import ShiftOnlyActivation
 from edgebench.methods.mobiletl import convert
 from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
 from edgebench.methods.signed import SignedActivation, SignedHardswish, SignedReLU, SignedReLU6
@@ -19,13 +21,19 @@ def _count(module: nn.Module, kind: type[nn.Module]) -> int:
     return sum(isinstance(m, kind) for m in module.modules())
 
 
+def _activations(module: nn.Module) -> Counter[type[SignedActivation]]:
+    return Counter(m.activation for m in module.modules() if isinstance(m, ShiftOnlyActivation))
+
+
 def test_converts_inner_stages_and_nothing_else() -> None:
     block = convert(InvertedResidual(8, 8, expansion=2, se=True, activation="hardswish"))
     assert isinstance(block, InvertedResidual)
     assert block.expand is not None
     for stage in (block.expand, block.depthwise):
-        assert isinstance(stage.get_submodule("bn"), ShiftOnlyBatchNorm2d)
-        assert isinstance(stage.get_submodule("act"), SignedHardswish)
+        fused = stage.get_submodule("bn")
+        assert isinstance(fused, ShiftOnlyActivation)
+        assert fused.activation is SignedHardswish
+        assert isinstance(stage.get_submodule("act"), nn.Identity)
     assert type(block.project.get_submodule("bn")) is nn.BatchNorm2d
     assert isinstance(block.se, SqueezeExcitation)
     assert type(block.se.act) is nn.ReLU
@@ -37,17 +45,15 @@ def test_converts_inner_stages_and_nothing_else() -> None:
 
 def test_block_without_expansion_has_one_inner_stage() -> None:
     block = convert(InvertedResidual(8, 16, expansion=1))
-    assert _count(block, ShiftOnlyBatchNorm2d) == _count(block, SignedReLU6) == 1
+    assert _count(block, ShiftOnlyActivation) == _count(block, ShiftOnlyBatchNorm2d) == 1
 
 
 def test_networks() -> None:
     # Blocks times two inner stages, less one for the first block, which has no expansion.
-    assert _count(convert(MicroNet(10)), ShiftOnlyBatchNorm2d) == 9
-    v2 = convert(torchvision.models.mobilenet_v2(weights=None))
-    assert _count(v2, ShiftOnlyBatchNorm2d) == _count(v2, SignedReLU6) == 33
+    assert _activations(convert(MicroNet(10))) == {SignedReLU6: 9}
+    assert _activations(convert(torchvision.models.mobilenet_v2(weights=None))) == {SignedReLU6: 33}
     v3 = convert(torchvision.models.mobilenet_v3_small(weights=None))
-    assert _count(v3, ShiftOnlyBatchNorm2d) == _count(v3, SignedActivation) == 21
-    assert _count(v3, SignedReLU) == 5
+    assert _activations(v3) == {SignedReLU: 5, SignedHardswish: 16}
     # Projections, stem and feature mix keep the ordinary normalisation.
     assert sum(type(m) is nn.BatchNorm2d for m in v3.modules()) == 11 + 2
 
@@ -115,4 +121,4 @@ def test_a_block_with_an_unknown_activation_is_refused_by_its_path() -> None:
     with pytest.raises(ModelError, match=r"^1: an inner stage ends in BatchNorm2d and SiLU"):
         convert(net)
     # Refused as a whole: the first block, which could have been converted, is not.
-    assert _count(net, SignedActivation) == 0
+    assert _count(net, ShiftOnlyBatchNorm2d) == 0
