@@ -58,7 +58,7 @@ def load(
         settings: the model's.
         calibration: training images [N, C, H, W], normalised as the weights want it, that set the running statistics
             of normalisations where the file has none; fixed synthetic images if not given. What the network computes
-            in eval mode is the same with any.
+            in eval mode is the same with any; in training mode it starts near that only with real images.
 
     Returns:
         What the weights expect of their input.

@@ -98,14 +98,16 @@ def _set(bn: nn.BatchNorm2d, parts: list[tuple[Tensor, Tensor, int]]) -> None:
 def synthetic_images(channels: int, count: int = 64, side: int = 128) -> Tensor:
     """Smooth coloured noise [count, channels, side, side] within [-1, 1], always the same.
 
-    Octaves of equal energy, like photographs, most of it common to all channels.
+    Neighbouring pixels correlate as in photographs (0.98), and most of the noise is common to all channels. Deep
+    layers still see other statistics than with photographs: good for inference, a poor start for training in
+    training mode, for which real images should be given.
     """
     generator = torch.Generator().manual_seed(0)
     images = torch.zeros(count, channels, side, side)
-    size = 1
+    size, amplitude = 1, 1.0
     while size <= side:
         noise = torch.randn(count, channels + 1, size, size, generator=generator)
-        noise = noise[:, :1] + 0.3 * noise[:, 1:]
+        noise = amplitude * (noise[:, :1] + 0.6 * noise[:, 1:])
         images += interpolate(noise, (side, side), mode="bilinear", align_corners=False)
-        size *= 2
+        size, amplitude = 2 * size, 0.75 * amplitude
     return (images * (0.5 / images.std())).clamp(-1, 1)

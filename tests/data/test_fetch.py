@@ -6,10 +6,12 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
+import torch
 import torchvision
 
-from edgebench.data.fetch import fetch, fetchable
+from edgebench.data.fetch import fetch, fetch_weights, fetchable
 from edgebench.errors import DataError
+from edgebench.models.weights import TORCHVISION_FILES
 from tests.data import fixtures
 
 
@@ -56,3 +58,30 @@ def test_sets_that_cannot_be_fetched(name: str) -> None:
 def test_unknown_names() -> None:
     with pytest.raises(DataError, match="did you mean 'mnist'"):
         fetch("mnis")
+
+
+@pytest.mark.parametrize("name", TORCHVISION_FILES)
+def test_weights_are_downloaded_into_the_cache_and_checked(
+    name: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str, bool, bool]] = []
+
+    def download(url: str, folder: str, *, check_hash: bool, weights_only: bool, **_: object) -> None:
+        asked.append((url.rpartition("/")[2], folder, check_hash, weights_only))
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
+    file = TORCHVISION_FILES[name]
+    assert fetch_weights(name) == cache / "weights" / file
+    assert asked == [(file, str(cache / "weights"), True, True)]
+
+
+def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"no weights called 'resnet-18'.*did you mean 'resnet18'\?"):
+        fetch_weights("resnet-18")
+
+    def download(*_: object, **__: object) -> None:
+        raise RuntimeError("invalid hash value")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
+    with pytest.raises(DataError, match=r"downloading 'weights:resnet18' failed: invalid hash value"):
+        fetch_weights("resnet18")

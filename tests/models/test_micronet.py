@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgebench.models.irb import InvertedResidual
+from edgebench.models.irb import InvertedResidual, SqueezeExcitation
 from edgebench.models.micronet import MicroNet
 
 
@@ -25,6 +25,15 @@ def test_shapes(in_channels: int, size: int, width: float) -> None:
 def test_width_changes_the_size() -> None:
     sizes = [sum(p.numel() for p in MicroNet(10, width=w).parameters()) for w in (0.25, 0.5, 1.0, 2.0)]
     assert sizes == sorted(set(sizes))
+
+
+def test_activation_and_squeeze_and_excitation_are_in_every_block() -> None:
+    net = MicroNet(10, activation="hardswish", se=True)
+    assert not any(isinstance(m, nn.ReLU6) for m in net.modules())
+    blocks = [m for m in net.modules() if isinstance(m, InvertedResidual)]
+    assert all(isinstance(block.se, SqueezeExcitation) for block in blocks)
+    assert isinstance(net.mix.act, nn.Hardswish)
+    assert net(torch.randn(3, 1, 8, 8)).shape == (3, 10)
 
 
 def test_dropout_acts_in_training_only() -> None:
