@@ -127,13 +127,12 @@ class _Loading:
         file: Any = validate(claim_model(kind), node, self.problems)
         # An unknown key may be a misspelling of one that would otherwise be called missing.
         complete = not any(each.message.startswith("unknown key") for each in self.problems)
-        recipe = None
-        if (names := node.get("recipe")) is not None:
-            before = len(self.problems)
-            recipe = self.recipes.resolve(names, kind, self.path.parent, self.problems)
-            complete = complete and len(self.problems) == before
         self._names(node)
-        tiers = resolve_tiers(node, kind, recipe, self.problems, complete=complete)
+
+        def resolve(names: Node | None, problems: list[Problem]) -> Node | None:
+            return None if names is None else self.recipes.resolve(names, kind, self.path.parent, problems)
+
+        tiers = resolve_tiers(node, kind, resolve, self.problems, complete=complete)
         effects = {
             key: effect
             for key, here in entries(node, "effects").items()

@@ -42,6 +42,10 @@ class EffectFile(Strict):
 class TierFile(Strict):
     """What a tier fixes beside settings."""
 
+    recipe: Names = Field(
+        default_factory=list,
+        description="recipe(s) for this tier alone, nearer than the claim's recipe and settings",
+    )
     looks: list[Annotated[int, Field(ge=2, le=1000)]] | None = Field(
         None,
         max_length=10,

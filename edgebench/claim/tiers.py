@@ -1,6 +1,7 @@
 """The tiers of a case: every arm's settings merged from all layers, checked and frozen.
 
-The nearest key wins: recipes, then the claim's settings, the tier, the arm, and the tier's own words on the arm.
+The nearest key wins: recipes, then the claim's settings, the tier's recipes, the tier, the arm, and the tier's own
+words on the arm.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ from edgebench.claim.metrics import EXACT_KINDS, METRICS
 from edgebench.claim.models import TIERS
 from edgebench.claim.nodes import Node, overlay
 from edgebench.claim.problems import Mark, Problem, gather
-from edgebench.claim.settings import SETTINGS, Kind, Settings
+from edgebench.claim.settings import SETTINGS, Kind, Settings, TrainSettings
 from edgebench.claim.validation import validate
 from edgebench.data import source
 from edgebench.errors import EdgebenchError, did_you_mean
 from edgebench.measure import properties
 from edgebench.methods import options
-from edgebench.models import registry
+from edgebench.models import registry, weights
 
-_TIER_KEYS = ("looks", "floor", "timeout", "memory", "arms")
+_TIER_KEYS = ("recipe", "looks", "floor", "timeout", "memory", "arms")
+Resolve = Callable[[Node | None, list[Problem]], Node | None]
 _CHECKS: dict[str, Callable[[Any], None]] = {
     "model": registry.check,
     "data": lambda data: source.check(data.name),
@@ -41,18 +43,21 @@ def entries(node: Node | None, key: str) -> dict[str, Node]:
 
 
 def resolve_tiers(
-    case: Node, kind: Kind, recipe: Node | None, problems: list[Problem], *, complete: bool
+    case: Node, kind: Kind, recipes: Resolve, problems: list[Problem], *, complete: bool
 ) -> dict[str, Tier]:
     """Resolve every tier that a case has; one that cannot be used is left out and its problems appended.
 
     Args:
         case: the claim's node, a case of the matrix laid over it.
         kind: what a trial of the claim does.
-        recipe: the recipes of the claim, merged.
+        recipes: merges the recipes that a node names (None: none), and appends what is wrong with them.
         problems: those found so far. Layers were checked one by one, so that what is wrong at a place already
             in here is not said again of the merged settings.
         complete: whether all layers could be read, so that a missing key is missing indeed.
     """
+    before = len(problems)
+    recipe = recipes(case.get("recipe"), problems)
+    complete = complete and len(problems) == before
     shared = case.get("settings")
     shared = overlay(recipe, shared if shared is not None and shared.is_mapping else None)
     known = {each.mark for each in problems}
@@ -66,8 +71,9 @@ def resolve_tiers(
                 continue
             node = None
         found: list[Problem] = []
-        loading = _Loading(case, kind, mark, found, known, complete)
-        tiers[name] = loading.tier(name, node, shared)
+        own = recipes(node.get("recipe") if node is not None else None, found)
+        loading = _Loading(case, kind, mark, found, known, complete and not found)
+        tiers[name] = loading.tier(name, node, overlay(shared, own))
         groups.append((mark, found))
     problems.extend(gather(groups, case.keys.get("tiers", case.mark)))
     return tiers
@@ -172,6 +178,12 @@ class _Loading:
                 except EdgebenchError as error:
                     message = f"{error.found}; expected {error.expected}" if error.expected else error.found
                     self._report(merged.locate(_concerned(merged, key, error.found)), message, error.hint)
+        if isinstance(settings, TrainSettings) and settings.start is not None and settings.start.weights:
+            try:
+                weights.check(settings.start.weights, settings.model)
+            except EdgebenchError as error:
+                message = f"{error.found}; expected {error.expected}" if error.expected else error.found
+                self._report(merged.locate(("start", "weights")), message, error.hint)
         return settings
 
     def _report(self, mark: Mark, message: str, hint: str | None = None) -> None:
@@ -189,7 +201,7 @@ def _part(kind: Kind, merged: Node, key: str) -> Any:
             return field.annotation.model_validate({"name": value} if isinstance(value, str) else value)
         except ValidationError:
             return None
-    return value if isinstance(value, str) else None
+    return value if field.annotation is str and isinstance(value, str) else None
 
 
 def _concerned(merged: Node, key: str, message: str) -> tuple[str, ...]:
