@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from edgebench.claim.settings import MethodSettings
+from edgebench.errors import SettingsError
+from edgebench.methods import options
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"name": "ft-all", "norms": "exp-bn"}, "method 'ft-all' has no option 'norms'; expected no options"),
+        ({"name": "ft-blocks", "blocks": 2, "norms": "dw-bn"}, "'ft-blocks' has no option 'norms'"),
+        ({"name": "ft-last", "blocks": 1}, "'ft-last' has no option 'blocks'; expected one of frozen_bits"),
+        ({"name": "ft-all", "frozen_bits": 8}, "'ft-all' has no option 'frozen_bits'"),
+        ({"name": "ft-blocks"}, "method 'ft-blocks' lacks 'blocks'"),
+        ({"name": "mobiletl", "patches": True}, "option 'patches' without 'blocks'"),
+        ({"name": "mobiletl", "frozen_bits": 8}, "option 'frozen_bits' without 'blocks'"),
+        ({"name": "mobiletl", "blocks": 2, "main": "frozen"}, "option 'main' freezes the blocks beside patches"),
+        (
+            {"name": "mobiletl", "blocks": 2, "main": "frozen", "patches": True, "norms": "all-bn"},
+            "option 'norms' says which",
+        ),
+    ],
+)
+def test_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        options.check(MethodSettings(**given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "ft-all"},
+        {"name": "mobiletl"},
+        {"name": "mobiletl", "norms": "all-bn"},
+        {"name": "mobiletl", "blocks": 3, "patches": True, "main": "frozen", "frozen_bits": 8},
+        {"name": "ft-blocks", "blocks": 3, "substitute": "remove-se"},
+        {"name": "tinytl-l-b", "frozen_bits": 8},
+    ],
+)
+def test_accepted(given: dict[str, Any]) -> None:
+    options.check(MethodSettings(**given))
+
+
+def test_needs_no_torch() -> None:
+    code = "import sys, edgebench.methods.options; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
