@@ -184,11 +184,13 @@ class Plan:
 
     def _total(self, weight: _Weight) -> Total:
         left = [(trial, weight(trial)) for trial in self.trials.values() if not trial.cached]
-        known = [(trial.cost.seconds, share) for trial, share in left if trial.cost is not None]
-        longest = max((seconds for seconds, share in known if share), default=0.0)
-        seconds = sum(seconds * share for seconds, share in known)
+        known = [(trial, trial.cost.seconds, share) for trial, share in left if trial.cost is not None]
+        beside = [(seconds, share) for trial, seconds, share in known if not trial.trial.alone]
+        longest = max((seconds for seconds, share in beside if share), default=0.0)
+        seconds = max(sum(seconds * share for seconds, share in beside) / self.workers, longest)
+        seconds += sum(seconds * share for trial, seconds, share in known if trial.trial.alone)
         unknown = sum(share for trial, share in left if trial.cost is None)
-        return Total(sum(share for _, share in left), max(seconds / self.workers, longest), unknown)
+        return Total(sum(share for _, share in left), seconds, unknown)
 
 
 def plan(claims: Sequence[Claim], options: Options, store: Store | None, baseline: ReadBaseline) -> Plan:
