@@ -59,11 +59,7 @@ def compare(benchmark: Any, one: Callable[[], float], other: Callable[[], float]
 
     def measure() -> None:
         # Who goes first changes every round: the second finds another state of the caches.
-        if len(pairs) % 2:
-            times = one(), other()
-        else:
-            times = (other(), one())[::-1]
-        pairs.append(times)
+        pairs.append((one(), other()) if len(pairs) % 2 else (other(), one())[::-1])
 
     benchmark.pedantic(measure, rounds=ROUNDS + WARM_UP)
     pairs = pairs[WARM_UP:]

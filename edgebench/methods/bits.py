@@ -36,9 +36,13 @@ class PackedSigns(NamedTuple):
     strides: tuple[int, ...]
 
 
-def pack_signs(a: Tensor) -> PackedSigns:
-    """Pack `a >= 0` (any shape, any real dtype, any strides; NaN counts as negative)."""
-    mask = _non_negative(a.detach())
+def pack_signs(a: Tensor, *, overwrite: bool = False) -> PackedSigns:
+    """Pack `a >= 0` (any shape, any real dtype, any strides; NaN counts as negative).
+
+    Args:
+        overwrite: nobody needs `a` any more, and its memory may be worked in.
+    """
+    mask = _non_negative(a.detach(), overwrite)
     # A comparison's result is dense in the memory order of its operand; reading it in that order copies
     # nothing.
     flat = mask.as_strided((mask.numel(),), (1,))
@@ -50,8 +54,9 @@ def pack_signs(a: Tensor) -> PackedSigns:
 
 def unpack_signs(packed: PackedSigns) -> Tensor:
     """The bool mask, with the shape and strides that it was packed with."""
+    table = _TABLE if packed.bits.device.type == "cpu" else _table_on(packed.bits.device)
     # `index_select` copies eight bytes an index; subscripting would take the general, ten times slower way.
-    octets = _octets(packed.bits.device).index_select(0, packed.bits.to(torch.int32))
+    octets = table.index_select(0, packed.bits.to(torch.int32))
     return octets.view(torch.bool).as_strided(packed.shape, packed.strides)
 
 
@@ -70,11 +75,12 @@ def select(packed: PackedSigns, values: Tensor) -> Tensor:
     return selected
 
 
-def _non_negative(a: Tensor) -> Tensor:
+def _non_negative(a: Tensor, overwrite: bool) -> Tensor:
     if a.device.type != "cpu":
         return a >= 0
     # Compared within `a`'s own type, then narrowed: two vectorised passes.
-    return torch.ge(a, 0, out=torch.empty_like(a)).to(torch.bool)
+    compared = a.ge_(0) if overwrite else torch.ge(a, 0, out=torch.empty_like(a))
+    return compared.to(torch.bool)
 
 
 def _spread() -> Tensor:
@@ -90,10 +96,6 @@ def _spread() -> Tensor:
 
 # Made once and here: made on first use it could be a compiler's stand-in, and stay one.
 _TABLE = _spread()
-
-
-def _octets(device: torch.device) -> Tensor:
-    return _TABLE if device.type == "cpu" else _table_on(device)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 The gradients are those of `shift_only` followed by `signed` (MobileTL, Chiang et al., AAAI 2023, equations 1
 and 2, Table 2): with m = 1[a ≥ 0], one bit an element, of the normalised map a, dL/dβ = Σ m · dL/dout and
-dL/dx = m · dL/dout · γ/σ. As one layer the activation works in place on the normalised map, and the gated
+dL/dx = m · dL/dout · γ/σ. As one layer, the normalised map is working memory for its signs, and the gated
 gradient is scaled in place.
 """
 
@@ -28,14 +28,14 @@ class _ShiftOnlySigned(torch.autograd.Function):
         ctx: Any, x: Tensor, shift: Tensor, scale: Tensor, mean: Tensor, var: Tensor, eps: float, exact: Any
     ) -> Tensor:
         a = functional.batch_norm(x, mean, var, scale, shift, training=False, eps=eps)
+        out: Tensor = exact(a)
         if any(ctx.needs_input_grad[:2]):
-            packed = bits.pack_signs(a)
+            packed = bits.pack_signs(a, overwrite=True)
             # The mask, and parameters and buffers, which exist anyway.
             ctx.save_for_backward(packed.bits, scale, var)
             ctx.layout = (packed.shape, packed.strides)
             ctx.eps = eps
             ctx.shift_dtype = shift.dtype
-        out: Tensor = exact(a, inplace=True)
         return out
 
     @staticmethod

@@ -57,7 +57,7 @@ class SignedActivation(nn.Module):
     """Base of the signed activation layers: one bit per element of the input is kept for backward.
 
     Attributes:
-        exact: the activation itself, with its own backward; takes `inplace`.
+        exact: the activation itself, with its own backward.
     """
 
     exact: ClassVar[Callable[..., Tensor]]

@@ -113,6 +113,15 @@ def test_on_a_cuda_device() -> None:
     assert torch.equal(select(packed, values.cuda()).cpu(), select(expected, values))
 
 
+@pytest.mark.parametrize("dtype", _FLOATS)
+def test_working_in_the_packed_tensors_memory_changes_nothing_but_it(dtype: torch.dtype) -> None:
+    a = torch.randn(2, 8, 5, 3).to(dtype).contiguous(memory_format=torch.channels_last)
+    expected = pack_signs(a)
+    packed = pack_signs(a, overwrite=True)
+    assert torch.equal(packed.bits, expected.bits)
+    assert packed[1:] == expected[1:]
+
+
 def test_packing_is_no_part_of_the_graph() -> None:
     a = torch.randn(20, requires_grad=True)
     packed = pack_signs(a)
