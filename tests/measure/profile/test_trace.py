@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from edgebench.claim.settings import ModelSettings
 from edgebench.errors import ModelError
 from edgebench.measure.activations import measured_activation_bytes
-from edgebench.measure.profile import Profile, profile
+from edgebench.measure.profile import Cost, Profile, profile
 from edgebench.methods.mobiletl import convert
 from edgebench.models import registry
 from edgebench.models.micronet import MicroNet
@@ -148,6 +148,19 @@ def test_a_map_read_by_two_convolutions_is_kept_once() -> None:
     assert counted.layers[2].cost.flops_forward == 200
 
 
+def test_pooling_and_upsampling_as_functions() -> None:
+    class Resample(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            small = nn.functional.avg_pool2d(super().forward(x), 2)
+            return nn.functional.interpolate(small, size=(5, 5), mode="bilinear", align_corners=False)
+
+    _, pool, upsample = profile(Resample(nn.Identity()), (2, 4, 5, 5), input_grad=True).layers
+    assert (pool.kind, upsample.kind) == ("avg_pool2d", "interpolate")
+    # As the layer; upsampling moves data.
+    assert pool.cost == Cost(flops_backward=3 * 200)
+    assert upsample.cost == Cost()
+
+
 class _Calls(nn.Module):
     def __init__(self, function: str) -> None:
         super().__init__()
@@ -162,10 +175,12 @@ class _Calls(nn.Module):
             return y * y
         if self.function == "mean":
             return y.mean(1)
+        if self.function == "interpolate":
+            return nn.functional.interpolate(y, scale_factor=2, mode="bicubic")
         return y.topk(2).values
 
 
-@pytest.mark.parametrize("function", ["relu", "mul", "mean", "topk"])
+@pytest.mark.parametrize("function", ["relu", "mul", "mean", "interpolate", "topk"])
 def test_functions_without_a_rule_are_refused(function: str) -> None:
     net = nn.Sequential(nn.Identity(), _Calls(function))
     with pytest.raises(ModelError, match=f"^1: no counting rule for '{function}', called between .* _Calls"):
