@@ -115,8 +115,24 @@ def _problem(block: Block, norms: Norms) -> str | None:
 def convert_block(block: Block, norms: Norms) -> None:
     """Give the normalisations and activations of a block, which `check_blocks` accepted, MobileTL's form."""
     for stage in block.stages:
-        # A residual block's activation may serve other stages too, as torchvision's does: it stays apart.
-        _convert_stage(stage, full=stage.role in _FULL[norms], fuse=block.kind == "inverted")
+        _convert_stage(stage, full=stage.role in _FULL[norms], fuse=_in_a_row(stage))
+
+
+def _in_a_row(stage: Stage) -> bool:
+    """Whether the activation is known to follow the normalisation at once, and to serve nothing else there.
+
+    In a `forward` of the block's own, more may lie between the two, or the activation may serve another stage
+    too, as in torchvision's residual blocks: there they stay apart.
+    """
+    if stage.act is None:
+        return False
+    if stage.act.parent is stage.norm.module:
+        return True
+    parent = stage.norm.parent
+    row = isinstance(parent, nn.Sequential) and type(parent).forward is nn.Sequential.forward
+    names = [name for name, _ in parent.named_children()]
+    follows = names[names.index(stage.norm.name) + 1 :][:1] == [stage.act.name]
+    return row and stage.act.parent is parent and follows
 
 
 def _convert_stage(stage: Stage, *, full: bool, fuse: bool) -> None:

@@ -6,7 +6,13 @@ from torch import nn
 from torch.nn import functional
 
 from edgebench.measure.activations import measured_activation_bytes
-from edgebench.methods.lite_residual import LiteResidual, Patched, StandardisedConv2d, kernel_for, standardised
+from edgebench.methods.lite_residual import (
+    LiteResidual,
+    Patched,
+    StandardisedConv2d,
+    kernel_for,
+    standardised,
+)
 from edgebench.models.irb import InvertedResidual
 
 

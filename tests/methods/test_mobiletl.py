@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
+import timm
 import torch
 import torchvision
 from torch import nn
 
 from edgebench.errors import ModelError
+from edgebench.methods.anatomy import anatomy
+from edgebench.methods.freezing import FrozenBatchNorm2d
 from edgebench.methods.fused import ShiftOnlyActivation
 from edgebench.methods.mobiletl import convert
 from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
@@ -19,6 +23,11 @@ from edgebench.models.micronet import MicroNet
 
 def _count(module: nn.Module, kind: type[nn.Module]) -> int:
     return sum(isinstance(m, kind) for m in module.modules())
+
+
+def _timm(weights: None) -> nn.Module:
+    made: nn.Module = timm.create_model("mobilenetv3_small_050", pretrained=weights is not None)
+    return made
 
 
 def _activations(module: nn.Module) -> Counter[type[SignedActivation]]:
@@ -122,3 +131,90 @@ def test_a_block_with_an_unknown_activation_is_refused_by_its_path() -> None:
         convert(net)
     # Refused as a whole: the first block, which could have been converted, is not.
     assert _count(net, ShiftOnlyBatchNorm2d) == 0
+
+
+@pytest.mark.parametrize("build", [torchvision.models.mobilenet_v2, torchvision.models.resnet18, _timm])
+def test_blocks_next_to_the_output_train_and_the_rest_is_frozen(build: Callable[..., nn.Module]) -> None:
+    model = build(weights=None)
+    names = list(model.state_dict())
+    x = torch.randn(2, 3, 64, 64)
+    expected = model.eval()(x)
+    converted = convert(model, blocks=2).train()
+    found = anatomy(converted)
+    bottom = [*(block.module for block in found.blocks[:-2]), found.stem]
+    assert not any(p.requires_grad for part in bottom if part is not None for p in part.parameters())
+    for block in found.blocks[-2:]:
+        frozen = {id(stage.norm.module.weight) for stage in block.inner}
+        assert {id(p) for p in block.module.parameters() if not p.requires_grad} == frozen
+    before = {name: t.clone() for name, t in converted.state_dict().items() if "running" in name}
+    converted(x).sum().backward()
+    moved = {
+        name
+        for name, t in converted.state_dict().items()
+        if name in before and not torch.equal(t, before[name])
+    }
+    ordinary = {name for name, m in converted.named_modules() if isinstance(m, nn.BatchNorm2d)} - {
+        name for name, m in converted.named_modules() if isinstance(m, ShiftOnlyBatchNorm2d)
+    }
+    assert {name.rpartition(".")[0] for name in moved} == ordinary
+    converted.load_state_dict({**converted.state_dict(), **before})
+    torch.testing.assert_close(converted.eval()(x), expected)
+    assert list(converted.state_dict()) == names
+    layers = list(converted.modules())
+    assert list(convert(converted, blocks=2).modules()) == layers
+
+
+def test_frozen_blocks_are_not_trained_again() -> None:
+    net = convert(MicroNet(10), blocks=2)
+    with pytest.raises(
+        ModelError, match=r"^blocks\.2: the block was frozen before.*found: blocks\.3, blocks\.4"
+    ):
+        convert(net, blocks=3)
+
+
+def test_too_many_blocks_and_blocks_of_another_kind() -> None:
+    with pytest.raises(
+        ModelError, match=r"6 blocks are to be trained, and MicroNet has 5; expected at most 5"
+    ):
+        convert(MicroNet(10), blocks=6)
+    with pytest.raises(ModelError, match=r"not built like a block .*stage2\.0 \(InvertedResidual of Conv2d"):
+        convert(torchvision.models.shufflenet_v2_x0_5(weights=None), blocks=1)
+    swish = torchvision.models.efficientnet_b0(weights=None)
+    with pytest.raises(ModelError, match=r"features\.7\.0: an inner stage ends in BatchNorm2d and SiLU"):
+        convert(swish, blocks=1)
+    net = MicroNet(10)
+    net.blocks[4].depthwise.act = nn.Identity()
+    with pytest.raises(ModelError, match=r"BatchNorm2d and no activation of its own; .*blocks\.0"):
+        convert(net, blocks=1)
+    assert all(parameter.requires_grad for parameter in net.parameters())
+
+
+def test_a_residual_block_keeps_its_one_activation_apart() -> None:
+    """torchvision's ReLU serves the addition too, where its signed form differs at 0 alone."""
+    net = convert(torchvision.models.resnet18(weights=None), blocks=1)
+    block = net.get_submodule("layer4.1")
+    assert isinstance(block.get_submodule("relu"), SignedReLU)
+    assert type(block.get_submodule("bn1")) is ShiftOnlyBatchNorm2d
+    assert type(block.get_submodule("bn2")) is nn.BatchNorm2d
+    assert type(net.get_submodule("layer4.0.bn2")) is FrozenBatchNorm2d
+
+
+def test_layers_of_a_block_that_may_use_them_otherwise_stay_apart() -> None:
+    class Block(nn.Module):
+        """Uses one of its activations twice, which only its `forward` knows."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.bn1, self.act1 = nn.Conv2d(4, 8, 1), nn.BatchNorm2d(8), nn.ReLU()
+            self.conv2, self.bn2 = nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.BatchNorm2d(8)
+            self.act2, self.conv3, self.bn3 = nn.ReLU(), nn.Conv2d(8, 4, 1), nn.BatchNorm2d(4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out = self.act2(self.bn2(self.conv2(self.act1(self.bn1(self.conv1(x))))))
+            return self.act1(self.bn3(self.conv3(out)))
+
+    model = Block().eval()
+    converted = convert(copy.deepcopy(model))
+    x = torch.randn(2, 4, 5, 5)
+    assert torch.equal(converted(x), model(x))
+    assert _count(converted, ShiftOnlyBatchNorm2d) == _count(converted, SignedReLU) == 2

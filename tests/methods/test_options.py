@@ -21,7 +21,10 @@ from edgebench.methods import options
         ({"name": "ft-blocks"}, "method 'ft-blocks' lacks 'blocks'"),
         ({"name": "mobiletl", "patches": True}, "option 'patches' without 'blocks'"),
         ({"name": "mobiletl", "frozen_bits": 8}, "option 'frozen_bits' without 'blocks'"),
-        ({"name": "mobiletl", "blocks": 2, "main": "frozen"}, "option 'main' freezes the blocks beside patches"),
+        (
+            {"name": "mobiletl", "blocks": 2, "main": "frozen"},
+            "option 'main' freezes the blocks beside patches",
+        ),
         (
             {"name": "mobiletl", "blocks": 2, "main": "frozen", "patches": True, "norms": "all-bn"},
             "option 'norms' says which",
