@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from edgebench.methods.fused import ShiftOnlyActivation
-from edgebench.methods.mobiletl import convert
 from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
-from edgebench.methods.signed import SignedHardswish, SignedReLU, SignedReLU6
+from edgebench.methods.signed import SignedHardswish, SignedReLU6
 
 _CHANNELS = 5
 
@@ -158,25 +157,3 @@ def test_compiling_leaves_later_eager_use_intact() -> None:
     torch.compile(layer, backend="aot_eager")(x).sum().backward()
     (again,) = torch.autograd.grad(layer(x).sum(), x)
     assert torch.equal(again, expected)
-
-
-def test_layers_of_a_block_that_may_use_them_otherwise_stay_apart() -> None:
-    class Block(nn.Module):
-        """Uses one of its activations twice, which only its `forward` knows."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv1, self.bn1, self.act1 = nn.Conv2d(4, 8, 1), nn.BatchNorm2d(8), nn.ReLU()
-            self.conv2, self.bn2 = nn.Conv2d(8, 8, 3, padding=1, groups=8), nn.BatchNorm2d(8)
-            self.act2, self.conv3, self.bn3 = nn.ReLU(), nn.Conv2d(8, 4, 1), nn.BatchNorm2d(4)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            out = self.act2(self.bn2(self.conv2(self.act1(self.bn1(self.conv1(x))))))
-            return self.act1(self.bn3(self.conv3(out)))
-
-    model = Block().eval()
-    converted = convert(copy.deepcopy(model))
-    x = torch.randn(2, 4, 5, 5)
-    assert torch.equal(converted(x), model(x))
-    assert sum(type(m) is ShiftOnlyBatchNorm2d for m in converted.modules()) == 2
-    assert sum(type(m) is SignedReLU for m in converted.modules()) == 2
