@@ -1,7 +1,7 @@
 """Datasets decoded once into memory-mapped arrays, which all worker processes share through the page cache.
 
 A prepared set is a folder `<cache>/prepared/<digest>-<size>` with four .npy files and `about.json`, built once
-(`edgebench.data.building`).
+(`edgebench.data.building`). A dataset restricted to some classes is a set of its own, with its own mean and deviation.
 
 The folder is found by the content's digest alone. A machine that has the folder needs no source, so a run on many
 machines decodes once and sends what was decoded (`pack`, `unpack`).
@@ -9,6 +9,7 @@ machines decodes once and sends what was decoded (`pack`, `unpack`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -29,6 +30,7 @@ from edgebench.data.idx import CLASS_NAMES, read_idx
 from edgebench.data.npz import read_npz
 from edgebench.data.raw import Images, Labels, Raw, RawSplit
 from edgebench.data.source import Source, digest, locate
+from edgebench.data.subset import restrict
 from edgebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ class Packed:
 
 
 def prepare(settings: DataSettings, content: str | None = None) -> Prepared:
-    """The dataset of `settings` (its name and size; `train` and `val` are `split`'s), decoded once.
+    """The dataset of `settings` (its name, size and classes; `train` and `val` are `split`'s), decoded once.
 
     Args:
         settings: which dataset.
@@ -100,8 +102,8 @@ def prepare(settings: DataSettings, content: str | None = None) -> Prepared:
             source, which may be on another machine.
 
     Raises:
-        DataError: the source is missing or damaged, or is not `content`; the cache folder is not writable, the
-            disk is full.
+        DataError: the source is missing or damaged, or is not `content`; it lacks one of the classes; the cache
+            folder is not writable, the disk is full.
     """
     if content is not None and (known := find(settings, content)) is not None:
         return known
@@ -115,7 +117,10 @@ def prepare(settings: DataSettings, content: str | None = None) -> Prepared:
 
     def write(folder: Path) -> None:
         size = settings.size or (DEFAULT_SIZE if source.kind == "folder" else None)
-        _decode(_read(source, size), source, found, folder)
+        raw = _read(source, size)
+        if settings.classes is not None:
+            raw = restrict(raw, settings.classes, source.root)
+        _decode(raw, source, found, folder)
         if digest(settings) != found:
             raise DataError(f"'{settings.name}' changed while it was read", where=str(source.root))
 
@@ -152,7 +157,11 @@ def unpack(packed: Packed, settings: DataSettings, content: str) -> None:
 
 
 def _folder(settings: DataSettings, content: str) -> Path:
-    return cache_folder() / "prepared" / f"{content[:40]}-{settings.size or 'native'}-v{VERSION}"
+    part = ""
+    if settings.classes is not None:
+        # A digest, because a thousand numbers would be too long for a file's name.
+        part = f"-c{hashlib.sha256(repr(settings.classes).encode()).hexdigest()[:16]}"
+    return cache_folder() / "prepared" / f"{content[:40]}-{settings.size or 'native'}{part}-v{VERSION}"
 
 
 def open_prepared(folder: Path) -> Prepared:

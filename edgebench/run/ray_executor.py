@@ -25,6 +25,8 @@ _LOOK = 2.0  # seconds between looks at the nodes, which come and go
 _PATIENCE = 600.0  # seconds without any node after which a run gives up
 _STOPPING = 30.0  # seconds that cancelled tasks may take to end
 
+_DataKey = tuple[str, int | None, tuple[int, ...] | None]  # content, size and classes of a prepared set
+
 
 @dataclass
 class _Submitted:
@@ -73,7 +75,7 @@ class RayExecutor:
         task = self._ray.remote(max_retries=0, **self._demand.options())
         self._task = task(ray_node.run_trials)
         self._running: dict[Any, _Submitted] = {}
-        self._sent: dict[tuple[str, int | None], Any] = {}  # (content, size) → reference
+        self._sent: dict[_DataKey, Any] = {}  # to the reference
         self._slots, self._looked, self._alive = 0, 0.0, time.monotonic()
 
     @property
@@ -198,7 +200,7 @@ class RayExecutor:
         ]
 
 
-def _data_key(trial: Trial) -> tuple[str, int | None] | None:
+def _data_key(trial: Trial) -> _DataKey | None:
     if trial.data is None or not isinstance(trial.settings, TrainSettings):
         return None
-    return trial.data, trial.settings.data.size
+    return trial.data, trial.settings.data.size, trial.settings.data.classes
