@@ -1,8 +1,10 @@
 """The language of effects: arithmetic over arms' metrics, such as `plain.top1 - mixup.top1`.
 
-Grammar: numbers, `arm.metric`, `+ - * /`, parentheses, and the functions below. Python's own parser reads the text,
-an allow-list of node types decides what may stand in it, and a small interpreter evaluates it; nothing is ever passed
-to `eval`. Curves (`arm.curve.val_loss`) are sequences, one value per epoch, and must be summarised by a function.
+Grammar: numbers, `arm.metric`, `+ - * /`, parentheses, and the functions of `edgebench.claim.functions`. Python's own
+parser reads the text, an allow-list of node types decides what may stand in it, and a small interpreter evaluates it;
+nothing is ever passed to `eval`. Curves (`arm.curve.val_loss`) are sequences, one value per epoch, and must be
+summarised by a function. In a function of arms alone, arms and metrics stand by themselves:
+`front(arm, other, gain=top1, cost=memory.counted)`.
 """
 
 from __future__ import annotations
@@ -11,85 +13,17 @@ import ast
 import math
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from edgebench.claim.functions import FUNCTIONS, Function
 from edgebench.errors import ExpressionError, did_you_mean
 
-
-class DivergedCurve(tuple[float, ...]):
-    """The curve of an arm that diverged: worst values from there on, which no measure may take for smoothness."""
-
-
 Value = float | tuple[float, ...]
-# Of a diverged curve, in the curve's unit: a percentage cannot be rougher on average, a loss hardly.
-WORST_ROUGHNESS = 400.0
 Lookup = Callable[[str, str], Value]
 MAX_LENGTH = 500
 MAX_NODES = 200
 
-
-def _roughness(curve: Sequence[float]) -> float:
-    """Mean absolute second difference of a curve; its unit is the curve's."""
-    if isinstance(curve, DivergedCurve):
-        return WORST_ROUGHNESS
-    if len(curve) < 3:
-        raise ExpressionError(f"roughness of a curve of {len(curve)} epochs", expected="at least 3 epochs")
-    steps = range(1, len(curve) - 1)
-    return math.fsum(abs(curve[i - 1] - 2 * curve[i] + curve[i + 1]) for i in steps) / len(steps)
-
-
-def _at(curve: Sequence[float], epoch: float) -> float:
-    """The curve's value after the given epoch, counting from 1."""
-    if epoch != int(epoch) or not 1 <= epoch <= len(curve):
-        raise ExpressionError(
-            f"epoch {epoch:g} of a curve", expected=f"a whole number from 1 to {len(curve)}"
-        )
-    return curve[int(epoch) - 1]
-
-
-def _last(curve: Sequence[float]) -> float:
-    return _some(curve)[-1]
-
-
-def _min(*values: float) -> float:
-    return min(_some(values))
-
-
-def _max(*values: float) -> float:
-    return max(_some(values))
-
-
-def _mean(*values: float) -> float:
-    return math.fsum(_some(values)) / len(values)
-
-
-def _some(values: Sequence[float]) -> Sequence[float]:
-    if not values:
-        raise ExpressionError("a curve has no epochs", expected="at least one epoch")
-    return values
-
-
-@dataclass(frozen=True)
-class _Function:
-    apply: Callable[..., float]
-    signature: str
-    summary: str
-    arguments: tuple[str, ...] | None = None  # None: numbers, or a single curve
-
-
-FUNCTIONS: dict[str, _Function] = {
-    "min": _Function(_min, "min(a, b, …) or min(curve)", "the smallest"),
-    "max": _Function(_max, "max(a, b, …) or max(curve)", "the largest"),
-    "mean": _Function(_mean, "mean(a, b, …) or mean(curve)", "the arithmetic mean"),
-    "abs": _Function(abs, "abs(a)", "the magnitude", ("number",)),
-    "log": _Function(math.log, "log(a)", "the natural logarithm", ("number",)),
-    "at": _Function(
-        _at, "at(curve, epoch)", "the value after an epoch, counting from 1", ("curve", "number")
-    ),
-    "last": _Function(_last, "last(curve)", "the value after the last epoch", ("curve",)),
-    "roughness": _Function(_roughness, "roughness(curve)", "mean |second difference|", ("curve",)),
-}
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: lambda a, b: a + b,
@@ -112,6 +46,17 @@ class Expression:
     source: str
     tree: ast.expr
     references: tuple[tuple[str, str], ...]
+
+    @property
+    def gains(self) -> tuple[str, ...]:
+        """The metrics that it takes for gains, of which more is better."""
+        calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
+        return tuple(_named(call, "gain") for call in calls if call.keywords)
+
+    @property
+    def is_margin(self) -> bool:
+        """Whether it is one function of arms and nothing else, whose unit is that of its gain."""
+        return isinstance(self.tree, ast.Call) and bool(self.tree.keywords)
 
     def evaluate(self, lookup: Lookup) -> float:
         """The value, with `lookup(arm, metric)` giving numbers and curves.
@@ -245,6 +190,8 @@ def _check_call(node: ast.Call, arms: Mapping[str, frozenset[str]], references: 
             hint=did_you_mean(name, FUNCTIONS),
         )
     function = FUNCTIONS[name]
+    if function.metrics:
+        return _check_arms(node, name, function, arms, references)
     if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
         raise ExpressionError(f"{name} takes plain arguments", expected=function.signature)
     found = tuple(_check(argument, arms, references) for argument in node.args)
@@ -256,6 +203,41 @@ def _check_call(node: ast.Call, arms: Mapping[str, frozenset[str]], references: 
         given = ", ".join(found) or "nothing"
         raise ExpressionError(f"{name} was given {given}", expected=function.signature)
     return "number"
+
+
+def _check_arms(
+    node: ast.Call,
+    name: str,
+    function: Function,
+    arms: Mapping[str, frozenset[str]],
+    references: list[tuple[str, str]],
+) -> str:
+    """Check a call of a function of arms, which must be distinct and all have the metrics."""
+    named = [argument.id for argument in node.args if isinstance(argument, ast.Name)]
+    keywords = sorted(str(keyword.arg) for keyword in node.keywords)
+    if len(named) < max(2, len(node.args)) or keywords != sorted(function.metrics):
+        raise ExpressionError(
+            f"'{ast.unparse(node)[:60]}' does not name arms and metrics", expected=function.signature
+        )
+    if twice := next((arm for arm in named if named.count(arm) > 1), None):
+        raise ExpressionError(f"{name} names the arm '{twice}' twice", expected="every arm once")
+    for keyword in node.keywords:
+        metric = dotted(keyword.value)
+        if metric is None:
+            raise ExpressionError(
+                f"'{ast.unparse(keyword.value)[:60]}' is not a metric's name", expected=function.signature
+            )
+        for arm in named:
+            if _check_reference([arm, *metric], arms, references) == "curve":
+                raise ExpressionError(
+                    f"'{'.'.join(metric)}' is a whole curve", expected=f"a number as '{keyword.arg}'"
+                )
+    return "number"
+
+
+def _named(call: ast.Call, key: str) -> str:
+    """The metric that a checked call of a function of arms names by a keyword."""
+    return ast.unparse(next(keyword.value for keyword in call.keywords if keyword.arg == key))
 
 
 def _evaluate(node: ast.expr, lookup: Lookup) -> float:
@@ -274,8 +256,12 @@ def _value(node: ast.expr, lookup: Lookup) -> Value:
     if isinstance(node, ast.BinOp):
         return _OPERATORS[type(node.op)](_evaluate(node.left, lookup), _evaluate(node.right, lookup))
     if isinstance(node, ast.Call):
-        arguments = [_value(argument, lookup) for argument in node.args]
         function = FUNCTIONS[ast.unparse(node.func)]
+        if function.metrics:
+            metrics = [_named(node, key) for key in function.metrics]
+            rows = [[lookup(ast.unparse(arm), metric) for metric in metrics] for arm in node.args]
+            return float(function.apply(*rows))
+        arguments = [_value(argument, lookup) for argument in node.args]
         if function.arguments is None and isinstance(arguments[0], tuple):
             arguments = list(arguments[0])
         return float(function.apply(*arguments))

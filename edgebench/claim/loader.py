@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgebench.claim.claim import Case, Claim, Effect, Paper
+from edgebench.claim.claim import Case, Claim, Effect, Paper, Tier
 from edgebench.claim.expression import Expression, parse
 from edgebench.claim.latency import check_ratio
 from edgebench.claim.matrix import expand
-from edgebench.claim.metrics import EXACT_KINDS, METRICS
+from edgebench.claim.metrics import EXACT_KINDS, METHOD_METRICS, METRICS
 from edgebench.claim.models import EffectFile, PaperFile, claim_model
 from edgebench.claim.nodes import Node, describe, read_file
 from edgebench.claim.problems import ClaimFileError, Mark, Problem, gather
 from edgebench.claim.recipes import Recipes, lies_inside
-from edgebench.claim.settings import SETTINGS, Kind
+from edgebench.claim.settings import SETTINGS, Kind, TrainSettings
 from edgebench.claim.tiers import entries, resolve_tiers
 from edgebench.claim.validation import validate
-from edgebench.errors import EdgebenchError, did_you_mean
+from edgebench.errors import EdgebenchError, ExpressionError, did_you_mean
 from edgebench.judge.expectation import Expectation, parse_expectation
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
@@ -138,7 +138,20 @@ class _Loading:
             for key, here in entries(node, "effects").items()
             if (effect := self._effect(key, here, node, kind, file))
         }
+        for key, effect in effects.items():
+            self._measured(effect, tiers, entries(node, "effects")[key].keys["value"])
         return file, Case(case_id, tiers, effects)
+
+    def _measured(self, effect: Effect, tiers: Mapping[str, Tier], mark: Mark) -> None:
+        """Report an effect that reads what the training of one of its arms does not measure."""
+        for arm, metric in effect.value.references:
+            for tier in tiers.values() if metric in METHOD_METRICS else ():
+                settings = tier.arms.get(arm)
+                if isinstance(settings, TrainSettings) and settings.method is None:
+                    needs = f"'{metric}' is measured where a 'method' trains"
+                    message = f"{needs}; the arm '{arm}' has none at tier {tier.name}"
+                    self._report(mark, message, "give it one, such as 'method: ft-all'")
+                    return
 
     def _names(self, node: Node) -> None:
         arms = entries(node, "arms")
@@ -189,6 +202,7 @@ class _Loading:
             value = parse(text.value, arms)
             if kind == "latency":
                 check_ratio(value)
+            _check_gains(value, kind)
             return value
         except EdgebenchError as error:
             self._report_error(effect.keys["value"], error)
@@ -240,8 +254,27 @@ class _Loading:
         self.problems.append(Problem(mark, message, hint))
 
 
+def _check_gains(value: Expression, kind: Kind) -> None:
+    """Accept an effect whose gains are metrics of which more is better, as far as that is known.
+
+    Raises:
+        ExpressionError: one of them is a loss or the like.
+    """
+    table = METRICS[kind]
+    for gain in value.gains:
+        # Where a diverged arm gets 0, more is better; as for a floor.
+        known = [name for name, each in table.items() if each.worst == 0 and not name.startswith("curve.")]
+        if known and gain not in known:
+            raise ExpressionError(
+                f"'{gain}' is not a metric where more is better", expected=f"one of {', '.join(known)}"
+            )
+
+
 def _unit(value: Expression, kind: Kind) -> str:
     """The unit where it is plain: sums and differences of one unit; differences of per cent are points."""
+    if value.is_margin:
+        unit = METRICS[kind][value.gains[0]].unit
+        return "points" if unit == "%" else unit
     units = {METRICS[kind][metric].unit for _, metric in value.references}
     if len(units) != 1 or "*" in value.source or "/" in value.source or "log" in value.source:
         return ""

@@ -58,7 +58,8 @@ _PROFILE = {
         "bytes", "bytes that autograd keeps for backward by the rules of its own formulas"
     ),
     "memory.counted": Metric(
-        "bytes", "peak of a training step by the MobileTL paper's counting rule: parameters and the larger pass"
+        "bytes",
+        "peak of a training step by the MobileTL paper's counting rule: parameters and the larger pass",
     ),
     "memory.counted.params": Metric("bytes", "its parameters: 4 bytes for a trained one, 1 for a frozen one"),
     "memory.counted.forward": Metric(
@@ -88,6 +89,10 @@ _LATENCY = {
     "infer_ms": Metric("ms", "a forward pass in evaluation mode, without gradients"),
     "threads": Metric("", "threads that the operations of the CPU could use"),
 }
+
+# What a training with a `method` measures besides: its cost for a batch, which divergence cannot change.
+METHOD_METRICS = ("params.trained", "flops", "memory.counted", "activation_bytes", "activation_bytes.counted")
+_TRAIN |= {name: _PROFILE[name] for name in METHOD_METRICS}
 
 METRICS: dict[Kind, dict[str, Metric]] = {
     "train": _TRAIN,

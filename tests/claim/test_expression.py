@@ -276,5 +276,7 @@ def test_every_function_has_a_signature_that_it_accepts() -> None:
             .replace("(a,", "(a.top1,")
             .replace("(a)", "(a.top1)")
             .replace(" b)", " 2)")
+            .replace("arm, other", "a, b")
+            .replace("=metric", "=top1")
         )
         assert isinstance(parse(text, ARMS), Expression)
