@@ -84,10 +84,12 @@ class Jobs:
         return iter(self._jobs.values())
 
     def need(self, trial: Trial, timeout: float | None, memory: float | None) -> None:
-        """Add a trial and what it needs, with the records that the store has of them."""
-        if trial.needs is not None:
-            self.need(trial.needs, timeout, memory)
-        if (job := self._jobs.get(trial.hash)) is not None:
+        """Add a trial, and what it needs unless it is there, with the records that the store has of them."""
+        if (job := self._jobs.get(trial.hash)) is None:
+            job = self._jobs[trial.hash] = Job(trial, timeout, memory)
+            if (record := self.store.get(trial.hash, self.identity)) is not None:
+                self._found(job, record)
+        else:
             before = (job.timeout, job.memory)
             job.timeout = _wider(job.timeout, timeout, DEFAULT_TIMEOUT)
             job.memory = _wider(job.memory, memory, DEFAULT_MEMORY)
@@ -95,10 +97,13 @@ class Jobs:
             if limited and (job.timeout, job.memory) != before:  # what it failed by no longer holds
                 job.record, job.widened = None, True
                 self._ended -= 1
-            return
-        job = self._jobs[trial.hash] = Job(trial, timeout, memory)
-        if (record := self.store.get(trial.hash, self.identity)) is not None:
-            self._found(job, record)
+        if trial.needs is not None and job.record is None:
+            self.need(trial.needs, timeout, memory)
+
+    def first(self, jobs: Iterable[Job]) -> list[Job]:
+        """What open jobs need and what has not ended yet, each once."""
+        needs = {job.trial.needs.hash for job in jobs if job.trial.needs is not None and job.is_open}
+        return [self._jobs[each] for each in sorted(needs) if self._jobs[each].record is None]
 
     def fill(self, queue: Sequence[Job]) -> None:
         """Start jobs in the order of the queue while there are free workers.
@@ -174,7 +179,9 @@ class Jobs:
                 message = f"{first.trial.describe()}, from whose weights it starts: {first.record.status}"
                 if first.record.message:
                     message += f": {first.record.message}"
-                job.record = Record(job.trial.hash, Status.error, None, 0.0, message)
+                # The same status, so that what failed by a limit is tried again together under a wider one.
+                status = Status.error if first.record.status.is_outcome else first.record.status
+                job.record = Record(job.trial.hash, status, None, 0.0, message)
                 self._ended += 1
         return list(found.values())
 

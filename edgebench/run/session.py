@@ -148,15 +148,18 @@ class Session:
 
     def _promise(self, state: CaseState, left: list[Job]) -> float:
         """Expected verdicts per second of work that the case still needs."""
-        if state.promise is None or state.promise[0] != len(left):  # asked at every turn, of every case
-            state.promise = (len(left), self._expect(state, left))
+        first = self.jobs.first(left)
+        count = len(left) + len(first)
+        if state.promise is None or state.promise[0] != count:  # asked at every turn, of every case
+            state.promise = (count, self._expect(state, left, first))
         return state.promise[1]
 
-    def _expect(self, state: CaseState, left: list[Job]) -> float:
+    def _expect(self, state: CaseState, left: list[Job], first: list[Job]) -> float:
         lengths = [self.outlook.seconds(job.trial) for job in left]
         known = [length for length in lengths if length is not None]
         # Trials of unknown length count as long as those that are known, or as one second.
         mean = sum(known) / len(known) if known else 1.0
+        lengths += [self.outlook.seconds(job.trial) for job in first]
         seconds = [sum(mean if length is None else length for length in lengths)]
         # How many trials each further seed takes: one an arm, or one for all arms of a claim about latency.
         arms = len(set(state.needed.values())) / max(1, len({seed for _, seed in state.needed}))
@@ -171,10 +174,15 @@ class Session:
         return promise(seconds, state.verdicts)
 
     def _fits(self, trial: Trial) -> bool:
-        """Whether the trial can end within the time budget; only what equal ones took here can say that it cannot."""
+        """Whether the trial can end within the time budget, after what it needs and what is not there yet.
+
+        Only what equal ones took here can say that it cannot.
+        """
         if self._deadline is None:
             return True
-        return time.monotonic() + (self.outlook.timed(trial) or 0.0) < self._deadline
+        first = [] if trial.needs is None else self.jobs.first([self.jobs[trial.hash]])
+        seconds = sum(self.outlook.timed(each) or 0.0 for each in (trial, *(job.trial for job in first)))
+        return time.monotonic() + seconds < self._deadline
 
     def _is_over(self, queue: list[Job], fitting: list[Job]) -> bool:
         """Whether the time budget has ended, or nothing that is left to do fits into it."""

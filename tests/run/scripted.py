@@ -19,12 +19,14 @@ class Scripted:
     Attributes:
         started: every trial in the order in which it was submitted.
         limits: the (timeout, memory) it was given.
+        starts: the artefact that each of them was given.
     """
 
     script: Script
     workers: int = 1
     started: list[Trial] = field(default_factory=list)
     limits: list[tuple[float | None, float | None]] = field(default_factory=list)
+    starts: list[bytes | None] = field(default_factory=list)
     now: list[Trial] = field(default_factory=list)
     together: int = 1
     identity: dict[str, str | int] = field(default_factory=environment.identity)
@@ -38,11 +40,16 @@ class Scripted:
         return list(self.now)
 
     def submit(
-        self, trials: tuple[Trial, ...], timeout: float | None = None, memory: float | None = None
+        self,
+        trials: tuple[Trial, ...],
+        timeout: float | None = None,
+        memory: float | None = None,
+        start: bytes | None = None,
     ) -> None:
         self.now += trials
         self.started += trials
         self.limits.append((timeout, memory))
+        self.starts += [start] * len(trials)
 
     def wait(self, seconds: float) -> list[tuple[Trial, Record]]:
         ended, self.now = self.now, []
