@@ -252,20 +252,27 @@ def _with_costs(outlook: StoredOutlook, item: Item, prospect: Prospect, trials: 
     needed = ahead[-1] if item.verdict is None else item.verdict.n
     case = f"{item.claim.id}[{item.case.id}]" if item.case.id else item.claim.id
     mine = [trial for trial in prospect.trials if trial.seed < needed]
+    used: list[tuple[int, Trial]] = []  # the seed for which each is needed first
     for trial in mine:
+        if trial.needs is not None and outlook.record(trial) is None:
+            used.append((trial.seed, trial.needs))
+        used.append((trial.seed, trial))
+    seeds: dict[str, int] = {}
+    for seed, trial in used:
+        seeds.setdefault(trial.hash, seed)
         if trial.hash not in trials:
             trials[trial.hash] = Needed(trial, outlook.record(trial) is not None, outlook.cost(trial))
         trials[trial.hash].cases[case] = None
     looks: list[Look] = []
     sources: set[str] = set()
     for look in ahead:
-        upto = {trial.hash: trials[trial.hash] for trial in mine if trial.seed < look}
+        upto = {trial: trials[trial] for trial, seed in seeds.items() if seed < look}
         missing = frozenset(trial for trial, needed in upto.items() if not needed.cached)
         looks.append(Look(look, missing, seconds_of(missing, trials)))
         sources |= {cost.source for trial in missing if (cost := trials[trial].cost) is not None}
     item = replace(item, looks=tuple(looks), sources=frozenset(sources))
-    for trial in mine if ahead else ():
-        index = next(index for index, look in enumerate(ahead) if trial.seed < look)
-        trials[trial.hash].spared *= 1 - item.reach[index]
-        trials[trial.hash].is_next |= index == 0
+    for each, seed in seeds.items() if ahead else ():
+        index = next(index for index, look in enumerate(ahead) if seed < look)
+        trials[each].spared *= 1 - item.reach[index]
+        trials[each].is_next |= index == 0
     return item
