@@ -119,11 +119,15 @@ def _comparable(settings: Mapping[str, Any]) -> str | None:
 
     A training is told by one of the same model on the same set at the same size. How many images there are is not known
     here: a part that is left to the default is comparable with itself alone. A property is told by its cases.
+
+    A fine-tuning is told by one of the same strategy alone. Its step is another, and its augmentation decides whether
+    frozen layers are passed once or in every epoch. Given weights may be read and fitted before the first step.
     """
     if "epochs" in settings:
-        data = settings["data"]
-        given = [data["name"], data.get("size"), "train" in data, "val" in data]
-        return json.dumps([settings["model"], *given, None if "train" in data else data.get("val")])
+        data, method = settings["data"], settings.get("method")
+        given = [data["name"], data.get("size"), data.get("classes"), "train" in data, "val" in data]
+        tuned = ["start" in settings, method, None if method is None else settings["augment"]]
+        return json.dumps([settings["model"], *given, None if "train" in data else data.get("val"), *tuned])
     return json.dumps(settings["name"]) if "cases" in settings else None
 
 

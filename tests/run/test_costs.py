@@ -89,6 +89,52 @@ def test_others_are_not_similar(changed: dict[str, Any]) -> None:
     assert costs((trained(), 103.0)).of(trained(**changed)) is None
 
 
+MOBILETL = {"name": "mobiletl", "blocks": 3}
+PRETRAINED = {"pretrain": {"data": "cifar100", "epochs": 5, "optimiser": {"name": "sgd", "lr": 0.1}}}
+
+
+def tuned(seed: int = 0, **changed: Any) -> Trial:
+    return trained(seed, **{"method": MOBILETL, "start": PRETRAINED, **changed})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"method": None},
+        {"method": {"name": "ft-blocks", "blocks": 3}},
+        {"method": {"name": "mobiletl", "blocks": 2}},
+        {"method": {**MOBILETL, "norms": "all-bn"}},
+        {"start": None},
+        {"augment": {"crop": 2}},  # so that the maps of frozen layers are other ones in every epoch
+        {"data": data(classes=[0, 1])},
+    ],
+)
+def test_a_fine_tuning_is_told_by_others_of_its_strategy_alone(changed: dict[str, Any]) -> None:
+    assert costs((tuned(), 103.0)).of(tuned(**changed)) is None
+    assert costs((tuned(**changed), 103.0)).of(tuned()) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "seconds"),
+    [
+        ({"optimiser": {"name": "adam", "lr": 0.1}}, 103.0),
+        (
+            {"start": {"pretrain": {**PRETRAINED["pretrain"], "epochs": 50}}},
+            103.0,
+        ),  # which is a trial of its own
+        ({"epochs": 20}, 203.0),
+        ({"data": data(train=18000)}, 196.0),
+    ],
+)
+def test_fine_tunings_of_one_strategy_are_scaled_by_the_images_seen(
+    changed: dict[str, Any], seconds: float
+) -> None:
+    assert costs((tuned(), 103.0)).of(tuned(1)) == Cost(103.0, "timed")
+    found = costs((tuned(), 103.0)).of(tuned(**changed))
+    assert found is not None
+    assert (found.source, found.seconds) == ("similar", pytest.approx(seconds))
+
+
 def test_without_a_number_of_images_only_epochs_are_compared() -> None:
     whole = data(train=None)
     known = costs((trained(data=whole), 31.0))
