@@ -78,7 +78,7 @@ def explain(error: ValueError) -> ModelError | None:
     return ModelError(
         "a normalisation with batch statistics sees one value per channel: a batch of 1 whose map is one pixel",
         expected="batches of 2 and more, or a strategy whose normalisations all keep their statistics "
-        "(ft-last, ft-bias, mobiletl with norms: all-bn-shift)",
+        "(ft-last, ft-bias; mobiletl with norms: all-bn-shift where no mix layer trains)",
         hint=f"torch said: {error}",
     )
 

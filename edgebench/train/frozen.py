@@ -35,8 +35,11 @@ _Array = npt.NDArray[np.float32]
 
 
 def cacheable(augment: AugmentSettings) -> bool:
-    """Whether training sees each image in so few forms that their maps can be kept."""
-    return not augment.crop and augment.affine is None
+    """Whether training sees each image in so few forms that their maps can be kept.
+
+    Mixing blends images, and the map of a blend is not the blend of maps.
+    """
+    return not augment.crop and augment.affine is None and augment.mixup is None
 
 
 class Maps:

@@ -15,6 +15,7 @@ from edgebench.data.batches import EVALUATION_BATCH, Batch, TrainBatches, evalua
 from edgebench.data.prepared import Prepared, prepare
 from edgebench.data.raw import Labels
 from edgebench.data.split import split
+from edgebench.errors import ModelError
 from edgebench.measure.profile_trial import counted
 from edgebench.methods import strategy
 from edgebench.methods.hooks import Method
@@ -92,7 +93,7 @@ def set_up(
     drawn = (data, train, settings.augment, settings.batch, *streams)
     costs = {}
     if settings.method is not None:
-        costs = counted(model, (settings.batch, *data.shape))
+        costs = _counted(model, (min(settings.batch, len(train)), *data.shape))
         cut = strategy.frozen_prefix(model) if cacheable(settings.augment) else None
         if cut is not None:
             maps = Maps(cut[0], data, mirrored=settings.augment.flip, device=device)
@@ -162,6 +163,16 @@ def run_training(
         expected = checkpoint.Normalisation(start.data.mean, start.data.std)
         artefact = checkpoint.save_state(start.whole or start.model, expected)
     return replace(found, metrics=found.metrics | start.costs, how=how, artefact=artefact)
+
+
+def _counted(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
+    try:
+        return counted(model, shape)
+    except ModelError as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError) and (explained := strategy.explain(cause)) is not None:
+            raise explained from error
+        raise
 
 
 def _forward(start: Start, settings: TrainSettings) -> tuple[Forward, dict[str, str | int | float]]:
