@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from hypothesis import strategies as st
 from pydantic import Field, create_model
 
 from edgebench.claim.settings import ProfileSettings, PropertySettings, TrainSettings
+from edgebench.errors import DataError
 from edgebench.run import trial as trials
-from edgebench.run.trial import Trial, seed_value, trials_of
+from edgebench.run.trial import Trial, resolve, seed_value, trials_of
 from tests import roots
+from tests.run.pretrained import started_from
 
 SETTINGS: dict[str, Any] = {
     "model": {"name": "micronet"},
@@ -138,6 +142,86 @@ def test_purposes_have_streams_of_their_own() -> None:
     purposes = ("", "split", "order", "augment", "init", "noise")
     values = {seed_value(index, purpose) for index in range(50) for purpose in purposes}
     assert len(values) == 50 * len(purposes)
+
+
+PRETRAIN: dict[str, Any] = {"data": {"name": "digits"}, "optimiser": {"name": "sgd", "lr": 0.1}, "epochs": 3}
+
+
+def tuned(seed: int = 0, pretrain: dict[str, Any] | None = None, **change: Any) -> Trial:
+    start = {"pretrain": PRETRAIN | (pretrain or {})}
+    content = SETTINGS | {"start": start, "method": {"name": "mobiletl", "blocks": 3}} | change
+    return replace(resolve("train", TrainSettings.model_validate(content)), seed=seed)
+
+
+def test_a_pretraining_is_a_trial_that_keeps_its_weights() -> None:
+    needs = tuned(seed=7).needs
+    assert needs is not None
+    assert (needs.seed, needs.keeps, needs.needs) == (0, True, None), "one for all seeds"
+    assert needs.settings == TrainSettings.model_validate(SETTINGS | PRETRAIN)
+    assert needs.data == tuned().data
+    plain = replace(needs, keeps=False)
+    assert needs.hash != plain.hash, "a record of a plain training has no weights"
+    assert needs.settings_json == plain.settings_json, "but its time tells"
+    assert plain.hash == resolve("train", needs.settings).hash
+    assert needs.describe() == "micronet on digits, seed 0"
+    assert tuned(seed=7).describe() == "micronet on digits, mobiletl, seed 7"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pretrain": {"epochs": 4}},
+        {"pretrain": {"batch": 64}},
+        {"pretrain": {"optimiser": {"name": "sgd", "lr": 0.2}}},
+        {"pretrain": {"data": {"name": "digits", "classes": [0, 1]}}},
+        {"model": {"name": "micronet", "width": 0.5}},
+        {"method": {"name": "mobiletl", "blocks": 2}},
+        {"start": None},
+        {"method": None},
+        {"data": {"name": "digits", "classes": [0, 1]}},
+    ],
+)
+def test_what_it_starts_from_and_its_strategy_are_part_of_the_trial(change: dict[str, Any]) -> None:
+    assert tuned().hash == tuned().hash
+    assert tuned(**change).hash != tuned().hash
+
+
+def test_the_data_of_a_pretraining_are_part_of_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tuned(pretrain={"data": {"name": "digits", "classes": [0, 1]}})
+    digest = trials.digest
+    monkeypatch.setattr(trials, "digest", lambda data: digest(data) if data.classes is None else "changed")
+    after = tuned(pretrain={"data": {"name": "digits", "classes": [0, 1]}})
+    assert (after.data, after.settings_json) == (before.data, before.settings_json)
+    assert after.hash != before.hash
+
+
+def test_the_content_of_a_checkpoint_is_part_of_the_trial(tmp_path: Path) -> None:
+    path = tmp_path / "some.safetensors"
+    found = []
+    for content in (b"one", b"another"):
+        path.write_bytes(content)
+        found.append(tuned(start={"weights": f"file:{path}"}))
+    assert [each.weights for each in found] == [
+        hashlib.sha256(each).hexdigest() for each in (b"one", b"another")
+    ]
+    assert len({each.hash for each in found}) == 2
+    assert found[0].needs is None
+    path.unlink()
+    with pytest.raises(DataError):
+        tuned(start={"weights": f"file:{path}"})
+
+
+def test_a_start_that_is_not_given_changes_no_hash() -> None:
+    plain = resolve("train", TrainSettings.model_validate(SETTINGS))
+    assert (plain.weights, plain.needs, plain.keeps) == (None, None, False)
+    assert replace(plain, data="d").hash == trained().hash == "dabbeb30d7ed98ca8671f96e0a923ecd"
+
+
+def test_all_seeds_and_arms_need_one_pretraining(tmp_path: Path) -> None:
+    claim = roots.load(tmp_path, started_from())
+    plan = trials_of(claim, claim.cases[0].tiers["smoke"], ("a", "b", "c"), range(3))
+    assert len({trial.needs.hash for _, trial in plan if trial.needs is not None}) == 1
+    assert [arm for arm, trial in plan if trial.needs is None] == ["c"] * 3
 
 
 def test_seeds_are_interleaved(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from edgebench.train.stacked import run_stacked
 from edgebench.train.together import Choice, compared, run_trainings
 from edgebench.train.trial import run_training
 from tests.train.fixtures import settings
+from tests.train.tuned import PRETRAIN, tuned, weights
 
 SEEDS = (0, 1, 2)
 ONE = settings(epochs=1)
@@ -123,6 +124,44 @@ def test_on_a_gpu_what_cannot_be_stacked_is_not_timed(monkeypatch: pytest.Monkey
     on_a_gpu(monkeypatch)
     monkeypatch.setattr(together, "stackable", lambda *arguments: "no rule")
     assert together.together(ONE, SEEDS, None, "cuda") == Choice(1, "no rule")
+
+
+@pytest.mark.parametrize(
+    "change", [{"start": {"pretrain": PRETRAIN}, "method": None}, {"start": None}, {}], ids=str
+)
+def test_on_a_gpu_what_is_fine_tuned_is_trained_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    """With the weights that it starts from, and without a try at both ways, which knows nothing of them."""
+
+    def tried(*arguments: Any) -> Any:
+        raise AssertionError("not asked for")
+
+    arm, content = tuned(epochs=1, **change), weights()
+    expected = [run_training(arm, seed, weights=content) for seed in (0, 1)]
+    with monkeypatch.context() as patch:
+        on_a_gpu(patch)
+        patch.setattr(together, "compared", tried)
+        patch.setattr(together, "stackable", tried)
+        patch.setattr(together, "run_stacked", tried)
+        patch.setattr(together, "run_training", _on_the_cpu)
+        found = run_trainings(arm, (0, 1), None, "cuda", weights=content)
+    assert results(found) == results(expected)
+    assert {each.how["together"] for each in found} == {1}
+    assert "fine-tuned" in str(found[0].how["together_why"])
+
+
+def _on_the_cpu(arm: Any, seed: int, content: str | None, device: str, **options: Any) -> Measured:
+    assert device == "cuda"
+    return run_training(arm, seed, content, **options)
+
+
+def test_weights_are_kept_of_every_seed() -> None:
+    found = run_trainings(ONE, (0, 1), keeps=True)
+    assert [each.artefact for each in found] == [
+        run_training(ONE, seed, keeps=True).artefact for seed in (0, 1)
+    ]
+    assert found[0].artefact != found[1].artefact
 
 
 @pytest.mark.parametrize("error", [Diverged, torch.OutOfMemoryError])
