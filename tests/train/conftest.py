@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
+from edgebench.data.prepared import Prepared, prepare
+from tests.train.tuned import part, tuned, weights
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +21,27 @@ def _as_before() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(threads)
     torch.set_rng_state(state)
+
+
+@pytest.fixture(scope="session")
+def first() -> bytes:
+    """The artefact of a short pretraining of micronet."""
+    return weights()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own; returns the folder of maps in it."""
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "maps"
+
+
+@pytest.fixture
+def data(cache: Path) -> Prepared:
+    return prepare(tuned().data)
+
+
+@pytest.fixture
+def prefix(data: Prepared, first: bytes) -> nn.Module:
+    """The frozen part of micronet under MobileTL."""
+    return part(tuned(), data, first)[0]

@@ -23,15 +23,10 @@ from edgebench.train.loop import evaluate
 from edgebench.train.start import build_model, started
 from edgebench.train.trial import run_training, set_up
 from tests.train.fixtures import settings
-from tests.train.tuned import FEW, tuned, weights
+from tests.train.tuned import FEW, tuned
 
 CPU = torch.device("cpu")
 PLAIN = tuned(method=None)
-
-
-@pytest.fixture(scope="module")
-def first() -> bytes:
-    return weights()
 
 
 def begun(arm: TrainSettings, content: bytes | None, seed: int = 0) -> tuple[nn.Module, Prepared]:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgebench.claim.settings import TrainSettings
-from edgebench.train.trial import run_training
+import torch
+from torch import nn
+
+from edgebench.claim.settings import AugmentSettings, TrainSettings
+from edgebench.data.prepared import Prepared
+from edgebench.methods import strategy
+from edgebench.train.trial import run_training, set_up
 from tests.train.fixtures import settings
 
 FEW = {"name": "digits", "classes": [0, 1, 2], "train": 64, "val": 50}
@@ -29,3 +34,16 @@ def weights(model: str = "micronet") -> bytes:
     artefact = run_training(first, 0, keeps=True).artefact
     assert artefact is not None
     return artefact
+
+
+def part(arm: TrainSettings, data: Prepared, first: bytes) -> tuple[nn.Module, Prepared]:
+    """The frozen part of an arm's network, and the dataset as it wants it."""
+    whole = set_up(_cropped(arm), data, 0, torch.device("cpu"), first)
+    cut = strategy.frozen_prefix(whole.whole or whole.model)
+    assert cut is not None
+    return cut[0], whole.data
+
+
+def _cropped(arm: TrainSettings) -> TrainSettings:
+    """With a crop, so that nothing is kept."""
+    return arm.model_copy(update={"augment": AugmentSettings(crop=1)})
