@@ -78,7 +78,7 @@ _PROFILE = {
 _PROPERTY = {
     "cases": Metric("", "generated cases that were checked"),
     "violations": Metric("", "cases in which the property did not hold"),
-    "max_error": Metric("", "largest relative error over all cases"),
+    "max_error": Metric("", "largest relative error over all cases; left over right side of an inequality"),
 }
 
 # Medians over the rounds of a trial. No optimiser runs: Table 6 of MobileTL, too, times forward and backward.

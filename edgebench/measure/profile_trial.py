@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from edgebench.claim.metrics import METHOD_METRICS
 from edgebench.claim.settings import ProfileSettings
 from edgebench.errors import SettingsError
 from edgebench.measure.activations import measured_activation_bytes
@@ -15,8 +16,6 @@ from edgebench.measure.profile import profile
 from edgebench.methods import strategy
 from edgebench.models import registry
 from edgebench.run.record import Measured
-
-_TRAINING = ("params.trained", "flops", "memory.counted", "activation_bytes", "activation_bytes.counted")
 
 
 def run_profile(settings: ProfileSettings, seed: int) -> Measured:
@@ -76,7 +75,7 @@ def counted(model: nn.Module, input_shape: Sequence[int]) -> dict[str, float]:
     finally:
         for module, mode in modes:
             module.training = mode
-    return {name: costs[name] for name in _TRAINING}
+    return {name: costs[name] for name in METHOD_METRICS}
 
 
 def _costs(model: nn.Module, input_shape: Sequence[int], *, input_grad: bool) -> dict[str, float]:

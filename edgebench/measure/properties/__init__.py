@@ -16,6 +16,8 @@ from edgebench.run.record import Measured
 _PROPERTIES = {
     "signed-backward": "edgebench.measure.properties.signed_backward:check_cases",
     "shift-only-bn": "edgebench.measure.properties.shift_only_bn:check_cases",
+    "loss-bound": "edgebench.measure.properties.loss_bound:check_cases",
+    "loss-bound-weight-gradient": "edgebench.measure.properties.loss_bound:check_weight_gradient",
     "cosine-schedule": "edgebench.measure.properties.cosine_schedule:check_cases",
 }
 
@@ -42,9 +44,8 @@ def check(name: str) -> None:
 def run_property(settings: PropertySettings, seed: int) -> Measured:
     """Check `settings.cases` cases generated from `seed`.
 
-    Metrics: `cases`; `violations`, the cases in which the property did not hold; `max_error`, the largest
-        relative
-    error over all cases.
+    Metrics: `cases`; `violations`, the cases in which the property did not hold; `max_error`, the largest relative
+    error over all cases, or the largest ratio of an inequality's left side to its right side.
 
     Raises:
         SettingsError: no property has this name.
