@@ -15,7 +15,8 @@ from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
-from edgebench.errors import EdgebenchError
+from edgebench.claim.settings import TrainSettings
+from edgebench.errors import DataError, EdgebenchError
 from edgebench.run import environment
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.trial import Trial
@@ -103,9 +104,22 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None 
     assert not isinstance(settings, LatencySettings), "one arm alone is never timed"
     from edgebench.train.together import run_trainings
 
-    return run_trainings(
-        settings, seeds, trials[0].data, device, weights=start, keeps=trials[0].keeps
-    )
+    _check_weights(settings, trials[0].weights)
+    return run_trainings(settings, seeds, trials[0].data, device, weights=start, keeps=trials[0].keeps)
+
+
+def _check_weights(settings: TrainSettings, planned: str | None) -> None:
+    """Refuse a checkpoint that is not the one by which the trial's hash was made: on another machine, or changed."""
+    from edgebench.models import checkpoint
+
+    if settings.start is None or settings.start.weights is None or planned is None:
+        return
+    if (found := checkpoint.digest(settings.start.weights, settings.model)) != planned:
+        raise DataError(
+            f"the checkpoint '{settings.start.weights}' changed after the run was planned: its SHA-256 is {found}",
+            expected=planned,
+            hint="run the same command again",
+        )
 
 
 def limit_memory(limit: int) -> None:

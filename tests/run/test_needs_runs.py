@@ -103,6 +103,21 @@ def test_a_trial_that_is_not_given_its_weights_says_so() -> None:
     assert record.message == "the trained weights that it starts from were not handed over"
 
 
+def test_a_checkpoint_that_is_not_the_planned_one_is_refused(tmp_path: Path, weights: bytes) -> None:
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(weights)
+    plain = tuned().settings.model_dump(exclude_none=True)
+    trial = resolve("train", TrainSettings.model_validate({**plain, "start": {"weights": f"file:{path}"}}))
+    (record,) = run_here((trial,))
+    assert record.status is Status.ok, record.message
+    assert comparable(record.measured) == comparable(here(weights)), "the same weights from a file"
+    path.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    (record,) = run_here((trial,))
+    assert record.status is Status.error
+    assert f"the checkpoint 'file:{path}' changed after the run was planned" in record.message
+    assert str(trial.weights) in record.message
+
+
 def test_a_ray_node_hands_them_to_its_process(weights: bytes) -> None:
     (record,) = _records(ray_node.run_trials((tuned(),), None, None, ray_node.conditions("cpu"), [], weights))
     assert record.status is Status.ok, record.message
