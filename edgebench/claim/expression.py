@@ -58,6 +58,17 @@ class Expression:
         """Whether it is one function of arms and nothing else, whose unit is that of its gain."""
         return isinstance(self.tree, ast.Call) and bool(self.tree.keywords)
 
+    @property
+    def directed(self) -> tuple[tuple[str, str], ...]:
+        """(function, metric) of every curve of which a function takes it that more, or less, is better."""
+        calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
+        named = [(ast.unparse(call.func), call) for call in calls]
+        return tuple(
+            (name, ast.unparse(call.args[0]).partition(".")[2])
+            for name, call in named
+            if FUNCTIONS[name].rises is not None
+        )
+
     def evaluate(self, lookup: Lookup) -> float:
         """The value, with `lookup(arm, metric)` giving numbers and curves.
 

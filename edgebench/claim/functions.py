@@ -6,25 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edgebench.claim import curves
 from edgebench.errors import ExpressionError
-
-
-class DivergedCurve(tuple[float, ...]):
-    """The curve of an arm that diverged: worst values from there on, which no measure may take for smoothness."""
-
-
-# Of a diverged curve, in the curve's unit: a percentage cannot be rougher on average, a loss hardly.
-WORST_ROUGHNESS = 400.0
-
-
-def _roughness(curve: Sequence[float]) -> float:
-    """Mean absolute second difference of a curve; its unit is the curve's."""
-    if isinstance(curve, DivergedCurve):
-        return WORST_ROUGHNESS
-    if len(curve) < 3:
-        raise ExpressionError(f"roughness of a curve of {len(curve)} epochs", expected="at least 3 epochs")
-    steps = range(1, len(curve) - 1)
-    return math.fsum(abs(curve[i - 1] - 2 * curve[i] + curve[i + 1]) for i in steps) / len(steps)
 
 
 def _at(curve: Sequence[float], epoch: float) -> float:
@@ -89,6 +72,8 @@ class Function:
         arguments: the types it takes; None: numbers, or a single curve.
         metrics: for a function of arms, the keywords that each name a metric: it is written with the bare names of
             two or more arms, and is applied to one tuple of these metrics for each arm.
+        unit: of what it gives, with {} for that of a difference of the curve's values; None: the unit of its arguments.
+        rises: the curve must be of a metric of which more (True) or less (False) is better; None: any curve.
     """
 
     apply: Callable[..., float]
@@ -96,6 +81,8 @@ class Function:
     summary: str
     arguments: tuple[str, ...] | None = None
     metrics: tuple[str, ...] = ()
+    unit: str | None = None
+    rises: bool | None = None
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -106,7 +93,31 @@ FUNCTIONS: dict[str, Function] = {
     "log": Function(math.log, "log(a)", "the natural logarithm", ("number",)),
     "at": Function(_at, "at(curve, epoch)", "the value after an epoch, counting from 1", ("curve", "number")),
     "last": Function(_last, "last(curve)", "the value after the last epoch", ("curve",)),
-    "roughness": Function(_roughness, "roughness(curve)", "mean |second difference|", ("curve",)),
+    "roughness": Function(curves.roughness, "roughness(curve)", "mean |second difference|", ("curve",)),
+    "epochs_to": Function(
+        curves.epochs_to,
+        "epochs_to(curve, value)",
+        "epochs until a rising curve reaches a value, all of them where it never does",
+        ("curve", "number"),
+        unit="epochs",
+        rises=True,
+    ),
+    "epochs_down_to": Function(
+        curves.epochs_down_to,
+        "epochs_down_to(curve, value)",
+        "epochs until a falling curve reaches a value, all of them where it never does",
+        ("curve", "number"),
+        unit="epochs",
+        rises=False,
+    ),
+    "late_slope": Function(
+        curves.late_slope,
+        "late_slope(curve)",
+        "least-squares slope over the last third of the epochs",
+        ("curve",),
+        unit="{} per epoch",
+    ),
+    "rise": Function(curves.rise, "rise(curve)", "the last value less the smallest", ("curve",), unit="{}"),
     "front": Function(
         front_margin,
         "front(arm, other, …, gain=metric, cost=metric)",

@@ -17,11 +17,12 @@ from edgebench.claim.metrics import EXACT_KINDS, METHOD_METRICS, METRICS
 from edgebench.claim.models import EffectFile, PaperFile, claim_model
 from edgebench.claim.nodes import Node, describe, read_file
 from edgebench.claim.problems import ClaimFileError, Mark, Problem, gather
+from edgebench.claim.quantity import check_directions, unit_of
 from edgebench.claim.recipes import Recipes, lies_inside
 from edgebench.claim.settings import SETTINGS, Kind, TrainSettings
 from edgebench.claim.tiers import entries, resolve_tiers
 from edgebench.claim.validation import validate
-from edgebench.errors import EdgebenchError, ExpressionError, did_you_mean
+from edgebench.errors import EdgebenchError, did_you_mean
 from edgebench.judge.expectation import Expectation, parse_expectation
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
@@ -191,7 +192,7 @@ class _Loading:
             return None
         if file.margin and expect.relation in ("~", "=="):
             self._report(here.keys["margin"], f"a margin has no meaning beside '{expect.relation}'")
-        unit = file.unit if file.unit is not None else _unit(value, kind)
+        unit = file.unit if file.unit is not None else unit_of(value, kind)
         return Effect(key, value, expect, file.margin, file.published, unit, file.note, mark)
 
     def _value(self, effect: Node, arms: Mapping[str, frozenset[str]], kind: Kind) -> Expression | None:
@@ -202,7 +203,7 @@ class _Loading:
             value = parse(text.value, arms)
             if kind == "latency":
                 check_ratio(value)
-            _check_gains(value, kind)
+            check_directions(value, kind)
             return value
         except EdgebenchError as error:
             self._report_error(effect.keys["value"], error)
@@ -252,34 +253,6 @@ class _Loading:
 
     def _report(self, mark: Mark, message: str, hint: str | None = None) -> None:
         self.problems.append(Problem(mark, message, hint))
-
-
-def _check_gains(value: Expression, kind: Kind) -> None:
-    """Accept an effect whose gains are metrics of which more is better, as far as that is known.
-
-    Raises:
-        ExpressionError: one of them is a loss or the like.
-    """
-    table = METRICS[kind]
-    for gain in value.gains:
-        # Where a diverged arm gets 0, more is better; as for a floor.
-        known = [name for name, each in table.items() if each.worst == 0 and not name.startswith("curve.")]
-        if known and gain not in known:
-            raise ExpressionError(
-                f"'{gain}' is not a metric where more is better", expected=f"one of {', '.join(known)}"
-            )
-
-
-def _unit(value: Expression, kind: Kind) -> str:
-    """The unit where it is plain: sums and differences of one unit; differences of per cent are points."""
-    if value.is_margin:
-        unit = METRICS[kind][value.gains[0]].unit
-        return "points" if unit == "%" else unit
-    units = {METRICS[kind][metric].unit for _, metric in value.references}
-    if len(units) != 1 or "*" in value.source or "/" in value.source or "log" in value.source:
-        return ""
-    unit = units.pop()
-    return "points" if unit == "%" and "-" in value.source else unit
 
 
 def _stay_inside(path: Path, root: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edgebench.claim.claim import Claim, Effect, Tier
+from edgebench.claim.curves import DivergedCurve
 from edgebench.claim.expression import Value
-from edgebench.claim.functions import DivergedCurve
 from edgebench.claim.metrics import worst
 from edgebench.claim.settings import LatencySettings, Settings, TrainSettings
 from edgebench.errors import ExpressionError

@@ -272,7 +272,8 @@ def test_every_function_has_a_signature_that_it_accepts() -> None:
         assert function.signature.startswith(f"{name}(")
         text = function.signature.split(" or ")[0].replace(", …", "").replace("curve", "a.curve.loss")
         text = (
-            text.replace("epoch", "2")
+            text.replace(" epoch)", " 2)")
+            .replace(" value)", " 2)")
             .replace("(a,", "(a.top1,")
             .replace("(a)", "(a.top1)")
             .replace(" b)", " 2)")
