@@ -24,8 +24,8 @@ class Anatomy:
 
     Attributes:
         blocks: from the input to the output.
-        unmatched: path and reason of what is called like a block but is not built like one, by the number of
-            blocks before it.
+        unmatched: path and reason of what is called like a block, or is of the class of one, but is not built like
+            one, by the number of blocks before it.
         stem: what is registered before the first block and has parameters.
         mix: what lies between the last block and the classifier and has parameters: the feature-mix layer.
         classifier: the layers after pooling, as far as the network keeps them together.
@@ -50,6 +50,10 @@ def anatomy(model: nn.Module) -> Anatomy:
     blocks: list[Block] = []
     unmatched: list[tuple[int, str, str]] = []
     _find(model, "", blocks, unmatched)
+    if classes := frozenset(type(b.module) for b in blocks) - {nn.Sequential, nn.ModuleList, nn.ModuleDict}:
+        # Again: of a class that has blocks, others may not be built like one, whatever the class is called.
+        blocks, unmatched = [], []
+        _find(model, "", blocks, unmatched, classes)
     head = _classifier(model)
     before = _beside(model, blocks[0].path, after=False) if blocks else []
     after = _beside(model, blocks[-1].path, after=True) if blocks else list(model.children())
@@ -58,13 +62,31 @@ def anatomy(model: nn.Module) -> Anatomy:
     return Anatomy(blocks, unmatched, _joined(before), _joined(mix), head, dropouts, _sequence(model))
 
 
+def trained_parts(found: Anatomy, model: nn.Module, blocks: list[Block]) -> list[nn.Module]:
+    """What trains where the last blocks (those of `last_blocks`) do: these, all between and after, the classifier."""
+    after = _beside(model, blocks[0].path, after=True)
+    return [blocks[0].module, *after, *top_parts(found)]
+
+
+def top_parts(found: Anatomy) -> list[nn.Module]:
+    """What comes after the blocks and trains with them: the mix layer and the classifier, with its dropout."""
+    parts = (found.mix, found.classifier, *found.dropouts)
+    return [part for part in parts if part is not None]
+
+
 def last_blocks(found: Anatomy, model: nn.Module, count: int | None, *, method: str) -> list[Block]:
     """The `count` blocks next to the output, or all.
 
     Raises:
-        ModelError: there are fewer, or none; or among them is one that is built unlike any block known here.
+        ModelError: there are fewer, or none, or none are wanted; or among them is one that is built unlike any
+            block known here.
     """
     blocks = found.blocks
+    if count is not None and count < 1:
+        raise ModelError(
+            f"{count} blocks are to be trained",
+            expected="at least 1; with none, strategy 'ft-last' trains the classifier",
+        )
     if not blocks and not found.unmatched:
         raise ModelError(
             f"no inverted residual block and no residual block that {method} could work on in {type(model).__name__}; "
@@ -90,16 +112,24 @@ def last_blocks(found: Anatomy, model: nn.Module, count: int | None, *, method: 
     return blocks[first:]
 
 
-def _find(module: nn.Module, path: str, blocks: list[Block], unmatched: list[tuple[int, str, str]]) -> None:
+def _find(
+    module: nn.Module,
+    path: str,
+    blocks: list[Block],
+    unmatched: list[tuple[int, str, str]],
+    classes: frozenset[type[nn.Module]] = frozenset(),
+) -> None:
+    """`classes`: known to have blocks, besides those that are called like one."""
     if not (type(module) is nn.Sequential and any(match(child, "") for child in module.children())):
         if (block := match(module, path)) is not None:
             blocks.append(block)
             return
-        if _BLOCK_NAMES.search(type(module).__name__) and any(True for _ in module.children()):
+        called = type(module) in classes or _BLOCK_NAMES.search(type(module).__name__)
+        if called and any(True for _ in module.children()):
             unmatched.append((len(blocks), path, f"{type(module).__name__} of {kinds(module)}"))
             return
     for name, child in module.named_children():
-        _find(child, f"{path}.{name}" if path else name, blocks, unmatched)
+        _find(child, f"{path}.{name}" if path else name, blocks, unmatched, classes)
 
 
 def _classifier(model: nn.Module) -> nn.Module | None:

@@ -6,7 +6,7 @@ updating batch statistics, and its dropout would go on dropping.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import torch
@@ -61,26 +61,33 @@ def stored_statistics(norm: nn.Module, *, shift: bool, where: str) -> ShiftOnlyB
     """
     if isinstance(norm, ShiftOnlyActivation):
         return norm  # frozen with its shift alone
-    activated = type(norm).__name__ == "BatchNormAct2d" or isinstance(norm, _WithActivation)
-    plain = type(norm).forward in (nn.BatchNorm2d.forward, ShiftOnlyBatchNorm2d.forward)
-    if not isinstance(norm, nn.BatchNorm2d) or not (plain or activated):
-        raise ModelError(
-            f"{type(norm).__name__} cannot be made to keep its statistics",
-            expected="BatchNorm2d, or timm's BatchNormAct2d",
-            where=where,
-        )
+    check_statistics(norm, where)
+    assert isinstance(norm, nn.BatchNorm2d)
     if isinstance(norm, ShiftOnlyBatchNorm2d) and isinstance(norm, FrozenBatchNorm2d) != shift:
         return norm
-    plain_kind = ShiftOnlyBatchNorm2d if shift else FrozenBatchNorm2d
-    try:
-        if not activated or isinstance(norm.get_submodule("act"), nn.Identity):
-            return plain_kind.from_batch_norm(norm)
-        kind = ShiftOnlyBatchNormAct2d if shift else FrozenBatchNormAct2d
-        made = kind.from_batch_norm(norm)
-    except ModelError as error:
-        raise ModelError(error.found, expected=error.expected, where=where) from None
+    if not _activated(norm) or isinstance(norm.get_submodule("act"), nn.Identity):
+        return (ShiftOnlyBatchNorm2d if shift else FrozenBatchNorm2d).from_batch_norm(norm)
+    made = (ShiftOnlyBatchNormAct2d if shift else FrozenBatchNormAct2d).from_batch_norm(norm)
     made.act = norm.get_submodule("act")
     return made
+
+
+def check_statistics(norm: nn.Module, where: str) -> None:
+    """Accept a normalisation for `stored_statistics`. Raises: as that."""
+    if isinstance(norm, ShiftOnlyActivation):
+        return
+    plain = type(norm).forward in (nn.BatchNorm2d.forward, ShiftOnlyBatchNorm2d.forward)
+    known = isinstance(norm, nn.BatchNorm2d) and (plain or _activated(norm))
+    if not known or norm.running_mean is None or norm.running_var is None or not norm.affine:
+        raise ModelError(
+            f"{norm if known else type(norm).__name__} cannot be made to keep its statistics",
+            expected="BatchNorm2d, or timm's BatchNormAct2d, with affine=True and track_running_stats=True",
+            where=where,
+        )
+
+
+def _activated(norm: nn.Module) -> bool:
+    return type(norm).__name__ == "BatchNormAct2d" or isinstance(norm, _WithActivation)
 
 
 def freeze(model: nn.Module, *, keep: Iterable[nn.Module] = (), bits: int | None = None) -> None:
@@ -92,26 +99,51 @@ def freeze(model: nn.Module, *, keep: Iterable[nn.Module] = (), bits: int | None
     by their names.
 
     Raises:
-        ModelError: a layer behaves differently in training and cannot be frozen; nothing was changed then.
+        ModelError: as `check_freezable`; nothing was changed then.
+    """
+    keep = list(keep)
+    check_freezable(model, keep=keep, bits=bits)
+    kept = {module for each in keep for module in each.modules()}
+    made: dict[nn.Module, nn.Module] = {}
+    for where, parent, name, child in list(_outside(model, kept)):
+        if child not in made:
+            made[child] = _frozen(child, where, bits)
+        if made[child] is not child:
+            setattr(parent, name, made[child])
+    trained = {parameter for module in kept for parameter in module.parameters(recurse=False)}
+    for parameter in model.parameters():
+        if parameter not in trained:
+            parameter.requires_grad_(False)
+
+
+def check_freezable(model: nn.Module, *, keep: Iterable[nn.Module] = (), bits: int | None = None) -> None:
+    """Accept a network for `freeze` with the same arguments, or say what is wrong; it is not changed.
+
+    Raises:
+        ModelError: a layer behaves differently in training and cannot be frozen; or, with `bits`, a convolution or
+            linear layer that cannot be stored so.
     """
     kept = {module for each in keep for module in each.modules()}
-    changes: list[tuple[nn.Module, str, nn.Module]] = []
-    made: dict[nn.Module, nn.Module] = {}
+    for where, _, _, layer in _outside(model, kept):
+        if isinstance(layer, nn.modules.batchnorm._NormBase):
+            check_statistics(layer, where)
+        weighs = isinstance(layer, nn.modules.conv._ConvNd | nn.Linear) and not isinstance(layer, Quantised)
+        if bits is not None and weighs and not _storable(layer):
+            raise ModelError(
+                f"{layer} has no form that stores its weight in {bits} bits",
+                expected="Conv2d with its padding as numbers of zeros, or Linear",
+                where=where,
+            )
+
+
+def _outside(model: nn.Module, kept: set[nn.Module]) -> Iterator[tuple[str, nn.Module, str, nn.Module]]:
+    """Path, parent, name in it and layer, of every layer that is not kept."""
     for path, parent in model.named_modules():
         if parent in kept:
             continue
         for name, child in parent.named_children():
             if child not in kept:
-                if child not in made:
-                    made[child] = _frozen(child, f"{path}.{name}" if path else name, bits)
-                if made[child] is not child:
-                    changes.append((parent, name, made[child]))
-    for parent, name, layer in changes:
-        setattr(parent, name, layer)
-    trained = {parameter for module in kept for parameter in module.parameters(recurse=False)}
-    for parameter in model.parameters():
-        if parameter not in trained:
-            parameter.requires_grad_(False)
+                yield f"{path}.{name}" if path else name, parent, name, child
 
 
 def _frozen(layer: nn.Module, where: str, bits: int | None) -> nn.Module:
@@ -119,16 +151,18 @@ def _frozen(layer: nn.Module, where: str, bits: int | None) -> nn.Module:
         return nn.Identity()
     if isinstance(layer, nn.modules.batchnorm._NormBase):
         return stored_statistics(layer, shift=False, where=where)
-    if bits is not None and type(layer) is nn.Conv2d and _is_numbered(layer):
+    if bits is not None and type(layer) is nn.Conv2d:
         return QuantisedConv2d.from_conv(layer)
     if bits is not None and type(layer) is nn.Linear:
         return QuantisedLinear.from_linear(layer)
     return layer
 
 
-def _is_numbered(conv: nn.Conv2d) -> bool:
-    """Whether its padding is a number of zeros, as in every network known here."""
-    return conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+def _storable(layer: nn.Module) -> bool:
+    """Exact types alone, because a subclass may compute anything with its weight."""
+    if type(layer) is nn.Conv2d:
+        return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    return type(layer) is nn.Linear
 
 
 def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -241,7 +275,7 @@ class QuantisedConv2d(Quantised, nn.Conv2d):
 
     def _layout(self) -> _Layout:
         padding = self.padding
-        assert not isinstance(padding, str), "_frozen leaves such convolutions at 32 bits"
+        assert not isinstance(padding, str), "check_freezable refuses such convolutions"
         return self.stride, padding, self.dilation, self.groups
 
 

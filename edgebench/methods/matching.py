@@ -81,6 +81,12 @@ class Block:
         return self.stages[:-1]
 
     @property
+    def shortcut_norms(self) -> list[Slot]:
+        """Normalisations on the shortcut of a residual block, where its input is projected."""
+        shortcut = getattr(self.module, "downsample", None) if self.kind == "residual" else None
+        return [] if shortcut is None else [s for s in leaves_of(shortcut) if isinstance(s.module, _NORMS)]
+
+    @property
     def channels(self) -> tuple[int, int]:
         """Of the input and of the output."""
         return _conv(self.stages[0]).in_channels, _conv(self.stages[-1]).out_channels

@@ -17,11 +17,18 @@ from __future__ import annotations
 from torch import nn
 
 from edgebench.claim.settings import Norms
-from edgebench.errors import ModelError
-from edgebench.methods.anatomy import Anatomy, anatomy, last_blocks, listed
-from edgebench.methods.freezing import FrozenBatchNorm2d, Quantised, freeze, stored_statistics
+from edgebench.errors import ModelError, SettingsError, did_you_mean
+from edgebench.methods.anatomy import Anatomy, anatomy, last_blocks, listed, trained_parts
+from edgebench.methods.freezing import (
+    FrozenBatchNorm2d,
+    Quantised,
+    check_statistics,
+    freeze,
+    stored_statistics,
+)
 from edgebench.methods.fused import ShiftOnlyActivation
-from edgebench.methods.matching import Block, Stage
+from edgebench.methods.matching import Block, Slot, Stage
+from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
 from edgebench.methods.signed import SIGNED, SignedActivation
 
 # The stages whose normalisation trains in full, scale and batch statistics too (Figure 6).
@@ -38,7 +45,8 @@ def convert(module: nn.Module, blocks: int | None = None, norms: Norms = "proj-b
     """Apply MobileTL to a network, and return it.
 
     Works in place: parameters and statistics stay the same objects under the same names, so an optimiser made
-    before still holds them. Converting again changes nothing. Network parts are found by `anatomy`. A `module`
+    before still holds them; what you froze in the trained part stays frozen. Converting again changes nothing; for
+    fewer blocks, it freezes the others. Network parts are found by `anatomy`. A `module`
     that is itself a ReLU, ReLU6 or Hard-Swish comes back as a new signed layer, for measuring one activation
     alone.
 
@@ -48,12 +56,20 @@ def convert(module: nn.Module, blocks: int | None = None, norms: Norms = "proj-b
         blocks: how many blocks next to the output train, with everything after them; the rest is frozen, in
             training mode too. Not given, all blocks are converted and nothing else changes.
         norms: which normalisations of these blocks train in full, the others their shift on stored statistics:
-            after the projection (the method's own), the expansion, the depthwise convolution, all, or none.
+            after the projection (the method's own), the expansion, the depthwise convolution, all, or none. That in a
+            residual block's shortcut trains in full, but for `all-bn-shift`.
 
     Raises:
-        ModelError: no such block, fewer blocks than `blocks`, or one that MobileTL has no form for. Nothing
-            was changed then.
+        SettingsError: no choice of normalisations is called `norms`.
+        ModelError: no such block, fewer blocks than `blocks`, one that MobileTL has no form for, or one whose
+            normalisations an earlier conversion took from training. Nothing was changed then.
     """
+    if norms not in _FULL:
+        raise SettingsError(
+            f"no choice of normalisations is called '{norms}'",
+            expected=f"one of {', '.join(_FULL)}",
+            hint=did_you_mean(norms, _FULL),
+        )
     if type(module) in SIGNED:
         return SIGNED[type(module)]()
     if isinstance(module, SignedActivation):
@@ -62,27 +78,25 @@ def convert(module: nn.Module, blocks: int | None = None, norms: Norms = "proj-b
     chosen = last_blocks(found, module, blocks, method="MobileTL")
     check_blocks(found, chosen, norms)
     if blocks is not None:
-        freeze(module, keep=[*(block.module for block in chosen), *top_parts(found)])
+        freeze(module, keep=trained_parts(found, module, chosen))
     for block in chosen:
         convert_block(block, norms)
     return module
 
 
-def top_parts(found: Anatomy) -> list[nn.Module]:
-    """What comes after the blocks and trains with them: the mix layer and the classifier, with its dropout."""
-    parts = (found.mix, found.classifier, *found.dropouts)
-    return [part for part in parts if part is not None]
-
-
-def check_blocks(found: Anatomy, blocks: list[Block], norms: Norms) -> None:
+def check_blocks(found: Anatomy, blocks: list[Block], norms: Norms, *, relu: bool = False) -> None:
     """Accept the blocks for conversion.
+
+    Args:
+        relu: all their activations will have become ReLU before.
 
     Raises:
         ModelError: names the blocks found, and those that cannot be converted with the reason.
     """
-    problems = {block.name: problem for block in blocks if (problem := _problem(block, norms)) is not None}
+    reasons = {block.name: _problem(block, norms, relu=relu) for block in found.blocks}
+    problems = {block.name: reasons[block.name] for block in blocks if reasons[block.name] is not None}
     if problems:
-        others = [block.name for block in found.blocks if _problem(block, norms) is None]
+        others = [name for name, reason in reasons.items() if reason is None]
         refused = listed([f"{name}: {problem}" for name, problem in problems.items()], "; ")
         raise ModelError(
             refused,
@@ -91,12 +105,12 @@ def check_blocks(found: Anatomy, blocks: list[Block], norms: Norms) -> None:
         )
 
 
-def _problem(block: Block, norms: Norms) -> str | None:
+def _problem(block: Block, norms: Norms, *, relu: bool) -> str | None:
     for stage in block.inner:
         norm, act = stage.norm.module, stage.act.module if stage.act is not None else None
         if isinstance(norm, ShiftOnlyActivation):
             continue
-        known_act = type(act) in SIGNED or isinstance(act, SignedActivation)
+        known_act = type(act) in SIGNED or isinstance(act, SignedActivation) or (relu and act is not None)
         if not isinstance(norm, nn.BatchNorm2d) or not known_act:
             found = type(act).__name__ if act is not None else "no activation of its own"
             return f"an inner stage ends in {type(norm).__name__} and {found}"
@@ -109,13 +123,32 @@ def _problem(block: Block, norms: Norms) -> str | None:
     last = block.stages[-1].norm.module
     if not isinstance(last, nn.BatchNorm2d):
         return f"its projection ends in {type(last).__name__}"
+    for stage in block.stages:
+        if stage.role in _FULL[norms] and isinstance(stage.norm.module, ShiftOnlyBatchNorm2d):
+            return (
+                f"converted before, with a normalisation that '{norms}' trains in full keeping its statistics"
+            )
+    try:
+        for slot in _shift_only(block, norms):
+            check_statistics(slot.module, slot.name)
+    except ModelError as error:
+        return error.found
     return None
+
+
+def _shift_only(block: Block, norms: Norms) -> list[Slot]:
+    """Normalisations whose shift alone will train."""
+    slots = [stage.norm for stage in block.stages if stage.role not in _FULL[norms]]
+    return slots + (block.shortcut_norms if not _FULL[norms] else [])
 
 
 def convert_block(block: Block, norms: Norms) -> None:
     """Give the normalisations and activations of a block, which `check_blocks` accepted, MobileTL's form."""
     for stage in block.stages:
         _convert_stage(stage, full=stage.role in _FULL[norms], fuse=_in_a_row(stage))
+    if not _FULL[norms]:
+        for slot in block.shortcut_norms:
+            slot.replace(stored_statistics(slot.module, shift=True, where=slot.name))
 
 
 def _in_a_row(stage: Stage) -> bool:

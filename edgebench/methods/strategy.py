@@ -12,10 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from edgebench.claim.settings import MethodSettings
-from edgebench.errors import ModelError
+from edgebench.errors import EdgebenchError, ModelError
 from edgebench.methods import mobiletl, options
-from edgebench.methods.anatomy import Anatomy, anatomy, last_blocks
-from edgebench.methods.freezing import Quantised, freeze, stored_statistics
+from edgebench.methods.anatomy import Anatomy, anatomy, last_blocks, top_parts, trained_parts
+from edgebench.methods.freezing import (
+    Quantised,
+    check_freezable,
+    check_statistics,
+    freeze,
+    stored_statistics,
+)
 from edgebench.methods.lite_residual import LiteResidual, Patched, kernel_for
 from edgebench.methods.matching import Block, is_dropping
 from edgebench.methods.shift_only import ShiftOnlyBatchNorm2d
@@ -40,7 +46,7 @@ def apply(model: nn.Module, settings: MethodSettings, *, size: tuple[int, int] |
     Raises:
         SettingsError: an option that the strategy does not have.
         ModelError: the model lacks a part, has too few blocks, contains a layer that cannot be treated so, or
-            was given to a strategy before.
+            was given to a strategy before. Nothing was changed then.
     """
     options.check(settings)
     converted = (ShiftOnlyBatchNorm2d, SignedActivation, Quantised, Patched)
@@ -51,8 +57,14 @@ def apply(model: nn.Module, settings: MethodSettings, *, size: tuple[int, int] |
         )
     if settings.name == "mobiletl" and type(model) in SIGNED:
         return mobiletl.convert(model)
+    flags = {parameter: parameter.requires_grad for parameter in model.parameters()}
     model.requires_grad_(True)
-    return _STRATEGIES[settings.name](model, settings, size)
+    try:
+        return _STRATEGIES[settings.name](model, settings, size)
+    except EdgebenchError:
+        for parameter, flag in flags.items():
+            parameter.requires_grad_(flag)
+        raise
 
 
 def frozen_prefix(model: nn.Module) -> tuple[nn.Module, nn.Module] | None:
@@ -101,6 +113,10 @@ def _norms(model: nn.Module, settings: MethodSettings, size: tuple[int, int] | N
 def _shifts(model: nn.Module, settings: MethodSettings, size: tuple[int, int] | None) -> nn.Module:
     head = _head(anatomy(model), model)
     norms = set(_batch_norms(model, head))
+    check_freezable(model, keep=[*head, *norms], bits=settings.frozen_bits)
+    for path, module in model.named_modules():
+        if module in norms:
+            check_statistics(module, path)
     shifting: list[nn.Module] = []
     for path, parent in model.named_modules():
         for name, child in parent.named_children():
@@ -141,24 +157,24 @@ def _blocks(model: nn.Module, settings: MethodSettings, size: tuple[int, int] | 
     norms = settings.norms or "proj-bn"
     what = "MobileTL" if is_mobiletl else f"'{settings.name}'"
     chosen = last_blocks(found, model, settings.blocks, method=what)
-    if is_mobiletl and settings.substitute != "relu":
-        mobiletl.check_blocks(found, chosen, norms)
+    if is_mobiletl:
+        mobiletl.check_blocks(found, chosen, norms, relu=settings.substitute == "relu")
     if settings.patches and any(block.kind != "inverted" for block in chosen):
         raise ModelError(
             "patches beside blocks of ordinary convolutions", expected="inverted residual blocks"
         )
+    frozen = settings.main == "frozen"
+    kept = top_parts(found) if frozen else trained_parts(found, model, chosen)
+    if settings.blocks is not None:
+        check_freezable(model, keep=kept, bits=settings.frozen_bits)
+    # All that may be refused is, and first of the changes is the one that refuses before it changes anything.
     if settings.substitute is not None:
         substitute(chosen, settings.substitute)
-    if settings.blocks is not None:
-        top = mobiletl.top_parts(found)
-        kept = top if settings.main == "frozen" else [*(block.module for block in chosen), *top]
-        if is_mobiletl:
-            for block in chosen:
-                mobiletl.convert_block(block, norms)
-        freeze(model, keep=kept, bits=settings.frozen_bits)
-    elif is_mobiletl:
+    if is_mobiletl:
         for block in chosen:
             mobiletl.convert_block(block, norms)
+    if settings.blocks is not None:
+        freeze(model, keep=kept, bits=settings.frozen_bits)
     if settings.patches:
         for block in chosen:
             model, _ = _patch(model, block, _PATCH_KERNEL)

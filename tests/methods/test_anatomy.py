@@ -123,6 +123,19 @@ def test_what_is_no_block() -> None:
     assert not anatomy(mobile_v1).blocks
 
 
+def test_a_block_s_class_is_known_by_the_blocks_that_it_has() -> None:
+    class Own(_Own):
+        """Some have a projection on their shortcut, which makes them no block that is known here."""
+
+        def __init__(self, c: int, *, projects: bool = False) -> None:
+            super().__init__(c)
+            self.shortcut = nn.Conv2d(c, c, 1) if projects else nn.Identity()
+
+    found = anatomy(nn.Sequential(Own(8), Own(8, projects=True), Own(8)))
+    assert [block.path for block in found.blocks] == ["0", "2"]
+    assert [(before, path) for before, path, _ in found.unmatched] == [(1, "1")]
+
+
 def test_a_block_alone() -> None:
     block = InvertedResidual(8, 8, se=True)
     (found,) = anatomy(block).blocks

@@ -61,6 +61,25 @@ def test_what_cannot_be_frozen_is_refused_by_its_path() -> None:
     with pytest.raises(ModelError, match=r"^0\.0: .*affine=False"):
         freeze(nn.Sequential(nn.Sequential(nn.BatchNorm2d(2, affine=False))))
     assert type(net[0][0]) is nn.BatchNorm2d  # type: ignore[index]
+    assert all(parameter.requires_grad for parameter in net.parameters())
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(2, 2, 3, padding="same"),
+        nn.Conv2d(2, 2, 3, padding=1, padding_mode="reflect"),
+        nn.ConvTranspose2d(2, 2, 3),
+        type("Conv2dSame", (nn.Conv2d,), {})(2, 2, 3),
+    ],
+)
+def test_what_has_no_form_in_8_bits_is_refused(layer: nn.Module) -> None:
+    net = nn.Sequential(nn.Conv2d(2, 2, 1), layer)
+    with pytest.raises(ModelError, match=r"^1: Conv\w*\(.*no form that stores its weight in 8 bits"):
+        freeze(net, bits=8)
+    assert type(net[0]) is nn.Conv2d
+    freeze(net)
+    assert not any(parameter.requires_grad for parameter in net.parameters())
 
 
 def test_gradients_pass_a_frozen_norm_that_keeps_nothing() -> None:

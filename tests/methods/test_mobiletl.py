@@ -10,7 +10,7 @@ import torch
 import torchvision
 from torch import nn
 
-from edgebench.errors import ModelError
+from edgebench.errors import ModelError, SettingsError
 from edgebench.methods.anatomy import anatomy
 from edgebench.methods.freezing import FrozenBatchNorm2d
 from edgebench.methods.fused import ShiftOnlyActivation
@@ -170,6 +170,47 @@ def test_frozen_blocks_are_not_trained_again() -> None:
         ModelError, match=r"^blocks\.2: the block was frozen before.*found: blocks\.3, blocks\.4"
     ):
         convert(net, blocks=3)
+
+
+@pytest.mark.parametrize("blocks", [0, -1])
+def test_a_number_of_blocks_that_is_none(blocks: int) -> None:
+    net = MicroNet(10)
+    with pytest.raises(ModelError, match=rf"^{blocks} blocks are to be trained; expected at least 1"):
+        convert(net, blocks=blocks)
+    assert all(parameter.requires_grad for parameter in net.parameters())
+
+
+def test_a_choice_of_normalisations_that_is_unknown_or_comes_too_late() -> None:
+    net = MicroNet(10)
+    with pytest.raises(SettingsError, match=r"is called 'all'; expected one of proj-bn, .*"):
+        convert(net, blocks=1, norms="all")  # type: ignore[arg-type]
+    assert _count(net, ShiftOnlyBatchNorm2d) == 0
+    convert(net, blocks=1)
+    with pytest.raises(ModelError, match=r"^blocks\.4: converted before, .*'all-bn' trains in full"):
+        convert(net, blocks=1, norms="all-bn")
+    convert(net, blocks=1, norms="all-bn-shift")
+    assert _count(net.blocks[4], ShiftOnlyBatchNorm2d) == 3
+    with pytest.raises(ModelError, match=r"^blocks\.4: converted before, .*'proj-bn' trains in full"):
+        convert(net, blocks=1)
+
+
+def test_the_shortcut_of_a_residual_block_has_batch_statistics_but_for_all_bn_shift() -> None:
+    for norms, kind in (("proj-bn", nn.BatchNorm2d), ("all-bn-shift", ShiftOnlyBatchNorm2d)):
+        net = convert(torchvision.models.resnet18(weights=None), blocks=2, norms=norms)  # type: ignore[arg-type]
+        assert type(net.get_submodule("layer4.0.downsample.1")) is kind
+
+
+def test_what_lies_between_trained_blocks_trains() -> None:
+    net = nn.Sequential(
+        InvertedResidual(8, 8),
+        nn.Conv2d(8, 8, 1),
+        InvertedResidual(8, 8),
+        nn.Conv2d(8, 8, 1),
+        InvertedResidual(8, 8),
+    )
+    convert(net, blocks=2)
+    assert not any(parameter.requires_grad for parameter in net[:3][:2].parameters())
+    assert all(parameter.requires_grad for parameter in net[3].parameters())
 
 
 def test_too_many_blocks_and_blocks_of_another_kind() -> None:

@@ -231,6 +231,38 @@ def test_refused(name: str, method: MethodSettings, message: str) -> None:
         apply(_build(name), method)
 
 
+@pytest.mark.parametrize(
+    ("place", "norm"),
+    [
+        ("features.0.1", nn.InstanceNorm2d(16, affine=True)),  # below the blocks that train
+        ("features.6.block.0.1", nn.BatchNorm2d(240, affine=False)),
+        ("features.11.block.1.1", nn.BatchNorm2d(576, track_running_stats=False)),  # inside one
+        ("features.11.block.1.1", type("Own", (nn.BatchNorm2d,), {"forward": lambda self, x: x})(576)),
+    ],
+)
+@pytest.mark.parametrize(
+    "method",
+    [
+        _method("mobiletl", blocks=3),
+        _method("mobiletl", blocks=3, substitute="relu"),
+        _method("mobiletl", blocks=3, substitute="remove-se"),
+        _method("mobiletl", blocks=3, patches=True, main="frozen"),
+        _method("ft-bias"),
+        _method("tinytl-l-b"),
+    ],
+    ids=str,
+)
+def test_a_refused_network_is_left_as_it_was(method: MethodSettings, place: str, norm: nn.Module) -> None:
+    model = torchvision.models.mobilenet_v3_small(weights=None).requires_grad_(False)
+    model.set_submodule(place, norm)
+    layers = dict(model.named_modules())
+    flags = [parameter.requires_grad for parameter in model.parameters()]
+    with pytest.raises(ModelError, match="cannot be made to keep its statistics"):
+        apply(model, method, size=(64, 64))
+    assert dict(model.named_modules()) == layers
+    assert [parameter.requires_grad for parameter in model.parameters()] == flags
+
+
 def test_a_strategy_is_applied_once_and_checks_its_options() -> None:
     model = apply(_build("micronet"), _method("ft-last"))
     with pytest.raises(ModelError, match="a strategy was applied to this MicroNet before"):
