@@ -110,7 +110,7 @@ def load_state(content: bytes, model: nn.Module, where: str = "stored weights") 
         )
     try:
         normalisation = Normalisation(*(tuple(map(float, json.loads(metadata[k]))) for k in ("mean", "std")))
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise DataError(
             f"mean and std of the input are missing or unusable ({error})", where=where
         ) from error

@@ -42,7 +42,7 @@ def read(content: bytes, where: str) -> tuple[dict[str, Tensor], dict[str, str]]
         raise DataError(
             f"cannot be read ({error})", expected="a whole .safetensors file", where=where
         ) from error
-    return tensors, _header(content).get("__metadata__", {})
+    return tensors, _header(content).get("__metadata__") or {}
 
 
 def write(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:

@@ -133,6 +133,7 @@ def test_a_state_is_restored_but_for_the_classifier() -> None:
         ({"format": "edgebench-1", "mean": "[0.5]", "std": "[0]"}, "missing or unusable"),
         ({"format": "edgebench-1", "mean": "[0.5", "std": "[1]"}, "missing or unusable"),
         ({"format": "edgebench-1", "mean": "3", "std": "[1]"}, "missing or unusable"),
+        ({"format": "edgebench-1", "mean": f"[{'9' * 400}]", "std": "[1]"}, "missing or unusable"),
     ],
 )
 def test_a_state_without_its_metadata_is_refused(metadata: dict[str, str], message: str) -> None:

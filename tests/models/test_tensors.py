@@ -24,6 +24,11 @@ def test_reading_gives_tensors_and_metadata() -> None:
     assert metadata == {"k": "v"}
 
 
+def test_metadata_that_is_null_is_none() -> None:
+    header = b'{"__metadata__":null}   '
+    assert tensors.read(len(header).to_bytes(8, "little") + header, "here") == ({}, {})
+
+
 class _Malicious:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.mkdir, ("unpickled",)
