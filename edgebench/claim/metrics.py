@@ -90,6 +90,20 @@ _LATENCY = {
     "threads": Metric("", "threads that the operations of the CPU could use"),
 }
 
+# Of all training images that the settings name; channels scaled to 0..1.
+_DATASET = {
+    "images": Metric("", "training images"),
+    "images.test": Metric("", "test images"),
+    "classes": Metric("", "classes"),
+    "share.smallest": Metric("%", "training images of the smallest class"),
+    "share.largest": Metric("%", "training images of the largest class"),
+    **{
+        f"{name}.{channel}": Metric("", f"{what} of the {channel} channel of the training images")
+        for name, what in (("mean", "mean"), ("std", "population standard deviation"))
+        for channel in ("red", "green", "blue", "grey")
+    },
+}
+
 # What a training with a `method` measures besides: its cost for a batch, which divergence cannot change.
 METHOD_METRICS = ("params.trained", "flops", "memory.counted", "activation_bytes", "activation_bytes.counted")
 _TRAIN |= {name: _PROFILE[name] for name in METHOD_METRICS}
@@ -99,10 +113,11 @@ METRICS: dict[Kind, dict[str, Metric]] = {
     "profile": _PROFILE,
     "property": _PROPERTY,
     "latency": _LATENCY,
+    "dataset": _DATASET,
 }
 
 # Kinds whose values do not depend on a seed: judged exactly, with n = 1 and no interval.
-EXACT_KINDS: frozenset[Kind] = frozenset({"profile", "property"})
+EXACT_KINDS: frozenset[Kind] = frozenset({"profile", "property", "dataset"})
 
 
 def worst(name: str) -> float | None:

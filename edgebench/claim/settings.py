@@ -281,13 +281,25 @@ class LatencySettings(Strict):
     )
 
 
-Kind = Literal["train", "profile", "property", "latency"]
-Settings = TrainSettings | ProfileSettings | PropertySettings | LatencySettings
+class DatasetSettings(Strict):
+    """Measure the training images of a dataset, without a network (`kind: dataset`)."""
+
+    data: Data
+
+
+Kind = Literal["train", "profile", "property", "latency", "dataset"]
+Settings = TrainSettings | ProfileSettings | PropertySettings | LatencySettings | DatasetSettings
 SETTINGS: dict[
-    Kind, type[TrainSettings] | type[ProfileSettings] | type[PropertySettings] | type[LatencySettings]
+    Kind,
+    type[TrainSettings]
+    | type[ProfileSettings]
+    | type[PropertySettings]
+    | type[LatencySettings]
+    | type[DatasetSettings],
 ] = {
     "train": TrainSettings,
     "profile": ProfileSettings,
     "property": PropertySettings,
     "latency": LatencySettings,
+    "dataset": DatasetSettings,
 }

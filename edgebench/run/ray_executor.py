@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgebench.claim.settings import TrainSettings
+from edgebench.claim.settings import DatasetSettings, TrainSettings
 from edgebench.errors import EdgebenchError, TrialError
 from edgebench.run import ray_node
 from edgebench.run.executor import TOGETHER
@@ -186,7 +186,7 @@ class RayExecutor:
 
         key, settings = _data_key(trial), trial.settings
         assert key is not None, "only trials that need data can lack them"
-        assert isinstance(settings, TrainSettings)
+        assert isinstance(settings, TrainSettings | DatasetSettings)
         if key not in self._sent:
             self._sent[key] = self._ray.put(pack(settings.data, key[0]))
 
@@ -201,6 +201,6 @@ class RayExecutor:
 
 
 def _data_key(trial: Trial) -> _DataKey | None:
-    if trial.data is None or not isinstance(trial.settings, TrainSettings):
+    if trial.data is None or not isinstance(trial.settings, TrainSettings | DatasetSettings):
         return None
     return trial.data, trial.settings.data.size, trial.settings.data.classes

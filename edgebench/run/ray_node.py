@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import edgebench
-from edgebench.claim.settings import TrainSettings
+from edgebench.claim.settings import DatasetSettings, TrainSettings
 from edgebench.errors import EdgebenchError
 from edgebench.run import environment
 from edgebench.run.local import LocalExecutor
@@ -133,7 +133,7 @@ def _unlike(device: str, expected: Conditions) -> Refused | None:
 
 def _has_data(trial: Trial, sent: list[Any]) -> bool:
     """Whether the trial's dataset is in this node's cache, after putting it there if it was sent."""
-    if trial.data is None or not isinstance(settings := trial.settings, TrainSettings):
+    if trial.data is None or not isinstance(settings := trial.settings, TrainSettings | DatasetSettings):
         return True
     from edgebench.data.prepared import find, unpack
 

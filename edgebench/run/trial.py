@@ -10,7 +10,7 @@ from functools import cached_property
 
 from edgebench.claim.claim import Claim, Tier
 from edgebench.claim.latency import LatencyGroup
-from edgebench.claim.settings import Kind, Settings, TrainSettings
+from edgebench.claim.settings import DatasetSettings, Kind, Settings, TrainSettings
 from edgebench.data.source import digest
 from edgebench.models import checkpoint
 
@@ -82,6 +82,8 @@ class Trial:
             return f"{settings.model.name} on {settings.data.name}{how}, seed {self.seed}"
         if isinstance(settings, LatencyGroup):
             return f"latency of {', '.join(settings.arms)}, repetition {self.seed}"
+        if isinstance(settings, DatasetSettings):
+            return f"dataset {settings.data.name}"
         return f"{self.kind} {settings.name if hasattr(settings, 'name') else settings.model.name}"
 
 
@@ -123,6 +125,8 @@ def resolve(kind: Kind, settings: Settings) -> Trial:
     Raises:
         DataError: when a dataset or checkpoint is missing.
     """
+    if isinstance(settings, DatasetSettings):
+        return Trial(kind, settings, 0, digest(settings.data))
     if not isinstance(settings, TrainSettings):
         return Trial(kind, settings, 0, None)
     weights, needs = None, None

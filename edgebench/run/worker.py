@@ -85,7 +85,12 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None 
     import torch
 
     from edgebench.claim.latency import LatencyGroup
-    from edgebench.claim.settings import LatencySettings, ProfileSettings, PropertySettings
+    from edgebench.claim.settings import (
+        DatasetSettings,
+        LatencySettings,
+        ProfileSettings,
+        PropertySettings,
+    )
 
     torch.set_num_threads(1)
     settings, seeds = trials[0].settings, [trial.seed for trial in trials]
@@ -97,6 +102,10 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None 
         from edgebench.measure.properties import run_property
 
         return [run_property(settings, seed) for seed in seeds]
+    if isinstance(settings, DatasetSettings):
+        from edgebench.measure.dataset import run_dataset
+
+        return [run_dataset(settings, trial.data) for trial in trials]
     if isinstance(settings, LatencyGroup):
         from edgebench.measure.latency import run_latency
 

@@ -18,6 +18,8 @@ _PROPERTIES = {
     "shift-only-bn": "edgebench.measure.properties.shift_only_bn:check_cases",
     "loss-bound": "edgebench.measure.properties.loss_bound:check_cases",
     "loss-bound-weight-gradient": "edgebench.measure.properties.loss_bound:check_weight_gradient",
+    "random-split": "edgebench.measure.properties.class_balance:check_random",
+    "stratified-split": "edgebench.measure.properties.class_balance:check_stratified",
     "cosine-schedule": "edgebench.measure.properties.cosine_schedule:check_cases",
 }
 
