@@ -105,14 +105,27 @@ class MapBatches(TrainBatches):
 
 def _key(prefix: nn.Module, data: Prepared, device: torch.device, *, mirrored: bool) -> str:
     """A name for what the maps depend on: layers and their tensors, images and their scale, the arithmetic used."""
-    about = (repr(prefix), data.folder.name, data.mean, data.std, mirrored, BATCH, VERSION)
+    about = (_described(prefix), data.folder.name, data.mean, data.std, mirrored, BATCH, VERSION)
     identity = environment.identity_key(environment.identity(device.type))
     found = hashlib.sha256(repr((about, identity)).encode())
-    for name, tensor in prefix.state_dict().items():
+    for name, tensor in (*prefix.named_parameters(), *prefix.named_buffers()):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         # As bytes, whatever the type; contiguous first, because equal tensors may lie in memory in different orders.
         found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()[:40]
+
+
+def _described(prefix: nn.Module) -> list[object]:
+    """Every layer's place, class and plain attributes; its `repr` may leave out some, as whether it has a shortcut."""
+    plain = (bool, int, float, str, tuple, type, type(None))
+    return [
+        (
+            path,
+            type(layer),
+            sorted((k, v) for k, v in vars(layer).items() if type(v) in plain and k != "training"),
+        )
+        for path, layer in prefix.named_modules()
+    ]
 
 
 @torch.no_grad()
@@ -120,22 +133,22 @@ def _write(
     path: Path, prefix: nn.Module, data: Prepared, part: Part, *, mirror: bool, device: torch.device
 ) -> None:
     prefix.eval()
-    stored: _Array | None = None
     done = 0
     batches = evaluation_batches(data, part, batch=BATCH, device=device)
     count = len(data.train_labels if part == "train" else data.test_labels)
-    for images, _ in batches:
-        maps = prefix(images.flip(3) if mirror else images)
-        # In the order of channels-last memory, so that a batch is gathered in runs and needs no conversion.
-        rows = (maps.permute(0, 2, 3, 1) if maps.dim() == 4 else maps).contiguous().cpu().numpy()
-        if stored is None:
-            check_space(count * math.prod(rows.shape[1:]) * rows.itemsize, path.parent)
-            stored = np.empty((count, *rows.shape[1:]), np.float32)
-        stored[done : done + len(rows)] = rows
-        done += len(rows)
-    assert stored is not None, "a dataset has images"
+    # Batch by batch: the maps of a whole dataset may not fit into memory.
     with open(path, "wb") as file:
-        np.save(file, stored)
+        for images, _ in batches:
+            maps = prefix(images.flip(3) if mirror else images)
+            # In the order of channels-last memory, so that a batch is gathered in runs and needs no conversion.
+            rows = (maps.permute(0, 2, 3, 1) if maps.dim() == 4 else maps).float().contiguous().cpu().numpy()
+            if done == 0:
+                check_space(count * math.prod(rows.shape[1:]) * rows.itemsize, path.parent)
+                shape = {"descr": rows.dtype.str, "fortran_order": False, "shape": (count, *rows.shape[1:])}
+                np.lib.format.write_array_header_1_0(file, shape)
+            file.write(rows.data)
+            done += len(rows)
+    assert done == count, "every image has a map"
 
 
 def _opened(folder: Path, names: list[str]) -> dict[str, _Array] | None:

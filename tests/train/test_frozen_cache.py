@@ -17,6 +17,7 @@ from torch import nn
 
 from edgebench.data.prepared import Prepared, prepare
 from edgebench.errors import DataError
+from edgebench.models.irb import InvertedResidual
 from edgebench.run import environment
 from edgebench.train import frozen
 from edgebench.train.frozen import Maps
@@ -60,6 +61,14 @@ def test_the_key_is_that_of_what_the_maps_depend_on(
             stored[-1], torch.tensor(1e9)
         )  # fmt: skip
         others.append(key(changed, data))
+    unlike = [
+        module for module in prefix.modules() if isinstance(module, InvertedResidual) and module.shortcut
+    ]
+    for block in unlike:
+        block.shortcut = False  # which its repr does not say
+        others.append(key(prefix, data))
+        block.shortcut = True
+    assert unlike
     others.append(key(prefix, replace(data, mean=tuple(each + 1e-9 for each in data.mean))))
     others.append(key(prefix, replace(data, std=tuple(each + 1e-9 for each in data.std))))
     others.append(key(prefix, replace(data, folder=data.folder.with_name("another"))))
