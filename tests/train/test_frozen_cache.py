@@ -120,7 +120,7 @@ def test_a_full_disk_is_one_clear_error(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "save", full)
+        patch.setattr(np.lib.format, "write_array_header_1_0", full)
         with pytest.raises(DataError, match="No space left") as raised:
             Maps(prefix, data, mirrored=False, device=CPU)
     assert "EDGEBENCH_CACHE" in str(raised.value)
