@@ -156,7 +156,9 @@ class OptimiserSettings(Strict):
     lr: Annotated[float, Field(gt=0)]
     momentum: Fraction | None = Field(None, description="SGD only; 0 if not given")
     nesterov: bool | None = Field(None, description="SGD only")
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="added to the gradient (coupled, L2); by `adamw` taken off the weights (decoupled)"
+    )
 
 
 class ScheduleSettings(Strict):
@@ -246,6 +248,9 @@ class TrainSettings(Strict):
     epochs: Positive
     batch: Positive = 128
     label_smoothing: Fraction = 0.0
+    precision: Literal["bf16", "fp16"] | None = Field(
+        None, description="training steps in mixed precision; float32 if not given; fp16 on GPUs only"
+    )
     start: StartSettings | None = Field(None, description="weights to start from; fresh ones if not given")
     method: Method | None = Field(None, description="fine-tuning strategy; everything trains if not given")
 

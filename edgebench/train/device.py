@@ -17,8 +17,9 @@ _ORDER = ("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 def ready(device: str) -> torch.device:
     """Set this process up for training on `cpu` or `cuda`, and return that device.
 
-    Deterministic algorithms on both; on a GPU float32 throughout, neither TF32 nor mixed precision, because a claim's
-    small effects are of the size of their errors. Call it before anything else uses CUDA.
+    Deterministic algorithms on both; on a GPU float32 throughout, no TF32, because a claim's small effects are of the
+    size of its errors; mixed precision only where a trial's `precision` asks for it. Call it before anything else uses
+    CUDA.
 
     Raises:
         SettingsError: `cuda` where torch finds no GPU that it can use.

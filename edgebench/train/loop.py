@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -64,17 +65,19 @@ def fit(
     label_smoothing: float,
     curves: Curves,
     forward: Forward | None = None,
+    scaler: GradScaler | None = None,
 ) -> None:
     """Train for `epochs`; `batches` yields one epoch each time it is iterated. Results go to `curves`.
 
-    Training steps call `forward` instead of the model where it is given: the same network, compiled.
+    Training steps call `forward` instead of the model where it is given: the same network, compiled or in mixed
+    precision. `scaler` keeps the gradients of fp16 from vanishing.
 
     Raises:
         Diverged: at the first loss that is NaN or infinite; `curves` then holds the epochs finished before.
     """
     for epoch in range(1, epochs + 1):
         rate = float(optimiser.param_groups[0]["lr"])
-        train_loss = train_epoch(model, batches, optimiser, methods, label_smoothing, forward)
+        train_loss = train_epoch(model, batches, optimiser, methods, label_smoothing, forward, scaler)
         for method in methods:
             method.after_epoch(model, epoch)
         score = evaluate(model, validation)
@@ -94,6 +97,7 @@ def train_epoch(
     methods: Sequence[Method],
     label_smoothing: float,
     forward: Forward | None = None,
+    scaler: GradScaler | None = None,
 ) -> float:
     """One step for each batch; returns the mean over batches of the loss that was optimised, nats.
 
@@ -112,8 +116,13 @@ def train_epoch(
         if not math.isfinite(value):
             raise Diverged
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        if scaler is None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        else:
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            scaler.step(optimiser)
+            scaler.update()
         total, count = total + value, count + 1
     return total / count
 

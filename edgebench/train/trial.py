@@ -28,6 +28,7 @@ from edgebench.train.device import ready
 from edgebench.train.frozen import MapBatches, Maps, cacheable
 from edgebench.train.loop import Curves, Diverged, Forward, Score, evaluate, fit
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
+from edgebench.train.precision import mixed, scaler
 from edgebench.train.schedule import build_schedule
 from edgebench.train.start import build_model, started
 
@@ -144,6 +145,7 @@ def run_training(
             label_smoothing=settings.label_smoothing,
             curves=curves,
             forward=forward,
+            scaler=scaler(settings.precision, start.device),
         )
         diverged = False
     except Diverged:
@@ -177,6 +179,9 @@ def _counted(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
 
 def _forward(start: Start, settings: TrainSettings) -> tuple[Forward, dict[str, str | int | float]]:
     """What training steps call, the network or its compiled form, and why, for the record."""
+    if settings.precision is not None:
+        forward = mixed(start.model, settings.precision, start.device)
+        return forward, {"compile": f"no: steps are in {settings.precision}"}
     if start.maps is not None:
         return start.model, {"compile": "no: it trains on maps of frozen layers"}
     size = min(settings.batch, len(start.train))

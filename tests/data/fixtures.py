@@ -154,15 +154,15 @@ def cifar10_folder(root: Path) -> Path:
     return root
 
 
-def cifar100_folder(root: Path) -> Path:
-    """Six training and two test images with fine and coarse labels."""
+def cifar100_folder(root: Path, train: int = 6, test: int = 2) -> Path:
+    """A few training and test images, six and two unless told, with fine and coarse labels."""
     root.mkdir(parents=True)
-    for seed, (name, count) in enumerate((("train", 6), ("test", 2))):
+    for seed, (name, count) in enumerate((("train", train), ("test", test))):
         batch = {
             b"filenames": [b"x.png"] * count,
             b"batch_label": b"training batch 1 of 1",
-            b"fine_labels": [99 - i for i in range(count)],
-            b"coarse_labels": list(range(count)),
+            b"fine_labels": [99 - i % 100 for i in range(count)],
+            b"coarse_labels": [i % 20 for i in range(count)],
             b"data": planes(cifar_images(count, seed)),
         }
         (root / name).write_bytes(python2_pickle(batch))
