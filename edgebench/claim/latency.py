@@ -11,8 +11,9 @@ import random
 from collections.abc import Mapping
 
 from edgebench.claim.expression import Expression
+from edgebench.claim.fields import Strict
 from edgebench.claim.metrics import METRICS
-from edgebench.claim.settings import LatencySettings, Settings, Strict
+from edgebench.claim.settings import LatencySettings, Settings
 from edgebench.errors import ExpressionError
 
 _SCALES = (2.0, 1 / 1024, 3e5)

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, Field, create_model
 
-from edgebench.claim.settings import SETTINGS, Kind, Strict, named
+from edgebench.claim.fields import Strict, named
+from edgebench.claim.settings import SETTINGS, Kind
 
 TAG_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 Tag = Annotated[str, Field(pattern=TAG_PATTERN)]

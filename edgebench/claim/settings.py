@@ -7,29 +7,12 @@ stored records.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-
-class Strict(BaseModel):
-    """Base of every model read from YAML: immutable, no unknown keys, no coercion, no NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-def named(value: Any) -> Any:
-    """`digits` is short for `{name: digits}`."""
-    return {"name": value} if isinstance(value, str) else value
-
-
-def as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Shape = Annotated[tuple[Positive, ...], BeforeValidator(as_tuple)]
+from edgebench.claim.augment import AugmentSettings
+from edgebench.claim.fields import Fraction, Positive, Shape, Strict, as_tuple, named
 
 
 class ModelSettings(Strict):
@@ -72,83 +55,6 @@ class DataSettings(Strict):
             description="only the images of these classes (numbers in the dataset's order), renumbered from 0",
         )
     )
-
-
-class MixupSettings(Strict):
-    alpha: Annotated[float, Field(gt=0)] = Field(description="λ ~ Beta(α, α), one λ per batch")
-
-
-def _spread(value: Any) -> Any:
-    """A single number is short for the range from its negative to it."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return (-abs(value), abs(value)) if value >= 0 else value
-    return as_tuple(value)
-
-
-def _two_axes(value: Any) -> Any:
-    """Where only the shear along x is given, there is none along y."""
-    value = _spread(value)
-    return (*value, 0, 0) if isinstance(value, tuple) and len(value) == 2 else value
-
-
-def _ascending(value: tuple[float, ...]) -> tuple[float, ...]:
-    """Pairs of ends, each with the smaller first; -0 becomes 0, so that equal ranges have equal hashes."""
-    if any(low > high for low, high in zip(value[::2], value[1::2], strict=True)):
-        raise ValueError("a range starts with its smaller end")
-    return tuple(end + 0.0 for end in value)
-
-
-Angle = Annotated[float, Field(ge=-360, le=360)]
-Slant = Annotated[float, Field(gt=-90, lt=90)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Zoom = Annotated[float, Field(gt=0, le=16)]
-
-
-class AffineSettings(Strict):
-    """A random affine transformation of each image, with the ranges of torchvision's `RandomAffine`; bilinear."""
-
-    degrees: (
-        Annotated[
-            tuple[Angle, Angle],
-            BeforeValidator(_spread, json_schema_input_type=float | tuple[Angle, Angle]),
-            AfterValidator(_ascending),
-        ]
-        | None
-    ) = Field(None, description="rotation: `d` for -d to d, or [least, most]")
-    translate: Annotated[tuple[Share, Share], BeforeValidator(as_tuple)] | None = Field(
-        None, description="largest shift across and down, as shares of width and height"
-    )
-    scale: Annotated[tuple[Zoom, Zoom], BeforeValidator(as_tuple), AfterValidator(_ascending)] | None = Field(
-        None, description="zoom: [least, most]"
-    )
-    shear: (
-        Annotated[
-            tuple[Slant, Slant, Slant, Slant],
-            BeforeValidator(
-                _two_axes,
-                json_schema_input_type=float | tuple[Slant, Slant] | tuple[Slant, Slant, Slant, Slant],
-            ),
-            AfterValidator(_ascending),
-        ]
-        | None
-    ) = Field(None, description="degrees along x: `d` for -d to d, or [least, most]; four numbers: x, then y")
-
-    @model_validator(mode="after")
-    def _transforms(self) -> Self:
-        if not self.model_dump(exclude_none=True):
-            raise ValueError("transforms nothing: give degrees, translate, scale or shear")
-        return self
-
-
-class AugmentSettings(Strict):
-    """Random transformations of training batches; evaluation never sees them."""
-
-    crop: Positive | None = Field(None, description="pad by this many pixels, crop back at random")
-    flip: bool = Field(False, description="flip left-right with probability 0.5")
-    affine: AffineSettings | None = Field(
-        None, description="rotate, shift, zoom and shear, after crop and flip"
-    )
-    mixup: MixupSettings | None = None
 
 
 class OptimiserSettings(Strict):

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 if TYPE_CHECKING:
-    from edgebench.claim.settings import AffineSettings
+    from edgebench.claim.augment import AffineSettings
 
 
 def draw(settings: AffineSettings, count: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:

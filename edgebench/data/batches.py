@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 
 from edgebench.data.affine import draw, warp
+from edgebench.data.policy import policy_of
 from edgebench.data.prepared import Prepared
 from edgebench.data.raw import Labels
 from edgebench.data.resident import Mapped, Part, Resident, source
 
 if TYPE_CHECKING:
-    from edgebench.claim.settings import AugmentSettings
+    from edgebench.claim.augment import AugmentSettings
 
 Batch = tuple[Tensor, Tensor]
 CPU = torch.device("cpu")
@@ -88,9 +89,9 @@ class TrainBatches:
     fewer images than a batch, all of them are the batch.
 
     Per epoch, `order` gives one permutation and `augmentation` one set of offsets and mirrorings, whether or
-    not they are used: arms that differ in one augmentation share everything else. Affine transformations have
-    a generator of their own, `affine`, for the same reason. All must be CPU generators, so that all devices
-    see the same batches.
+    not they are used: arms that differ in one augmentation share everything else. Affine transformations and
+    the operations of RandAugment or AutoAugment have generators of their own, `affine` and `randaugment`, for
+    the same reason. All must be CPU generators, so that all devices see the same batches.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class TrainBatches:
         device: torch.device = CPU,
         *,
         affine: torch.Generator | None = None,
+        randaugment: torch.Generator | None = None,
     ) -> None:
         self._source = source(prepared, "train", device)
         self._indices = np.asarray(indices, np.int64)
@@ -114,6 +116,10 @@ class TrainBatches:
             raise ValueError("affine transformations need a generator of their own")
         self._affine, self._ranges = affine, augment.affine
         self._extent = prepared.train_images.shape[1:3]
+        self._policy = policy_of(augment, self._extent)
+        if self._policy is not None and randaugment is None:
+            raise ValueError("randomly drawn operations need a generator of their own")
+        self._randaugment = randaugment
         self._normalise = Normaliser(prepared, device)
 
     def __len__(self) -> int:
@@ -128,20 +134,31 @@ class TrainBatches:
         draws = torch.rand(count, 3, generator=self._augmentation, dtype=torch.float64)
         offsets = (draws[:, :2] * (2 * self._padding + 1)).long()
         flips = draws[:, 2] < 0.5
-        transforms = None
+        operations = transforms = None
+        if self._policy is not None and self._randaugment is not None:
+            operations = self._policy.draw(count, self._randaugment)
         if self._ranges is not None and self._affine is not None:
             transforms = draw(self._ranges, count, self._extent, self._affine)
         for number in range(len(self)):
             part = slice(number * self._size, (number + 1) * self._size)
             moved = offsets[part] if self._padding else None
+            mirrored = flips[part] if self._flip else None
+            changed = operations[part] if operations is not None else None
             warped = transforms[part] if transforms is not None else None
-            yield self._batch(drawn[part], moved, flips[part] if self._flip else None, warped)
+            yield self._batch(drawn[part], moved, mirrored, changed, warped)
 
     def _batch(
-        self, chosen: Labels, offsets: Tensor | None, flips: Tensor | None, transforms: Tensor | None
+        self,
+        chosen: Labels,
+        offsets: Tensor | None,
+        flips: Tensor | None,
+        operations: Tensor | None,
+        transforms: Tensor | None,
     ) -> Batch:
         images, labels = self._source.gather(chosen)
         images = crop_and_flip(images, self._padding, offsets, flips)
+        if self._policy is not None and operations is not None:
+            images = self._policy.apply(images, operations)
         if transforms is not None:
             images = warp(images, transforms)
         return self._normalise(images), labels

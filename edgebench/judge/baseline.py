@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
-from edgebench.claim.settings import Strict, as_tuple
+from edgebench.claim.fields import Strict, as_tuple
 from edgebench.errors import BaselineError
 from edgebench.judge.statistics import prediction_half_width
 from edgebench.judge.verdict import SUBTYPES, Outcome, Subtype, Verdict

@@ -5,6 +5,7 @@ Their randomness comes from torch's global generator, which a trial seeds for ex
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
@@ -25,3 +26,33 @@ class Mixup(Method):
     def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         mixed: tuple[Tensor, Tensor] = self._transform(images, labels)
         return mixed
+
+
+class CutMix(Method):
+    """CutMix (Yun et al. 2019): a box of xⱼ in the place of xᵢ's; ỹ = λ yᵢ + (1 - λ) yⱼ, 1 - λ the box's share.
+
+    The box is drawn once a batch, with a centre anywhere in the image and the share 1 - λ', λ' ~ Beta(α, α). It is
+    clipped at the border and its sides are whole pixels; λ is that of the pixels that were really replaced.
+
+    Args:
+        alpha: concentration α of the Beta distribution.
+        classes: number of classes; mixed labels are float [B, classes].
+    """
+
+    def __init__(self, alpha: float, classes: int) -> None:
+        self._transform = v2.CutMix(alpha=alpha, num_classes=classes)
+
+    def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        mixed: tuple[Tensor, Tensor] = self._transform(images, labels)
+        return mixed
+
+
+class OneOf(Method):
+    """One of several batch transforms, drawn for each batch with equal probability."""
+
+    def __init__(self, *methods: Method) -> None:
+        self._methods = methods
+
+    def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        drawn = self._methods[int(torch.randint(len(self._methods), ()))]
+        return drawn.batch(images, labels)

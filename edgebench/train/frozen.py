@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from edgebench.claim.settings import AugmentSettings
+from edgebench.claim.augment import AugmentSettings
 from edgebench.data.batches import Batch, TrainBatches, evaluation_batches
 from edgebench.data.building import build_once, check_space
 from edgebench.data.cache import cache_folder
@@ -39,7 +39,7 @@ def cacheable(augment: AugmentSettings) -> bool:
 
     Mixing blends images, and the map of a blend is not the blend of maps.
     """
-    return not augment.crop and augment.affine is None and augment.mixup is None
+    return set(augment.model_dump(exclude_none=True)) <= {"flip"}
 
 
 class Maps:
@@ -98,7 +98,12 @@ class MapBatches(TrainBatches):
         self._maps = maps
 
     def _batch(
-        self, chosen: Labels, offsets: Tensor | None, flips: Tensor | None, transforms: Tensor | None
+        self,
+        chosen: Labels,
+        offsets: Tensor | None,
+        flips: Tensor | None,
+        operations: Tensor | None,
+        transforms: Tensor | None,
     ) -> Batch:
         return self._maps.gather(chosen, flips)
 

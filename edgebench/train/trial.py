@@ -19,7 +19,7 @@ from edgebench.errors import ModelError
 from edgebench.measure.profile_trial import counted
 from edgebench.methods import strategy
 from edgebench.methods.hooks import Method
-from edgebench.methods.mixing import Mixup
+from edgebench.methods.mixing import CutMix, Mixup, OneOf
 from edgebench.models import checkpoint
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
@@ -101,7 +101,7 @@ def set_up(
             passed = MapBatches(maps, *drawn)
             shown = maps.batches("train", val, EVALUATION_BATCH)
             return Start(seed, data, cut[1], methods, passed, shown, train, device, costs, maps, model)
-    batches = TrainBatches(*drawn, affine=_stream(seed, "affine"))
+    batches = TrainBatches(*drawn, affine=_stream(seed, "affine"), randaugment=_stream(seed, "randaugment"))
     validation = evaluation_batches(data, "train", val, keep=True, device=device)
     return Start(seed, data, model, methods, batches, validation, train, device, costs)
 
@@ -215,10 +215,12 @@ def measured(parameters: int, seconds: float, curves: Curves, scores: tuple[Scor
 
 def methods_of(settings: TrainSettings, classes: int) -> list[Method]:
     """The methods that the settings ask for, in the order in which they act."""
-    methods: list[Method] = []
+    mixing: list[Method] = []
     if settings.augment.mixup is not None:
-        methods.append(Mixup(settings.augment.mixup.alpha, classes))
-    return methods
+        mixing.append(Mixup(settings.augment.mixup.alpha, classes))
+    if settings.augment.cutmix is not None:
+        mixing.append(CutMix(settings.augment.cutmix.alpha, classes))
+    return [OneOf(*mixing)] if len(mixing) > 1 else mixing
 
 
 def pack(correct: Tensor) -> bytes:

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BeforeValidator, Field
 
+from edgebench.claim.fields import Strict
 from edgebench.claim.models import Tag
 from edgebench.claim.nodes import read_text
 from edgebench.claim.problems import Problem
-from edgebench.claim.settings import Optimiser, Strict
+from edgebench.claim.settings import Optimiser
 from edgebench.claim.validation import MAX_PROBLEMS, validate
 
 

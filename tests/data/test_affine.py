@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torchvision.transforms import InterpolationMode, RandomAffine
 from torchvision.transforms.v2 import functional
 
-from edgebench.claim.settings import AffineSettings, AugmentSettings, DataSettings
+from edgebench.claim.augment import AffineSettings, AugmentSettings
+from edgebench.claim.settings import DataSettings
 from edgebench.data.affine import draw, matrices, warp
 from edgebench.data.batches import TrainBatches
 from edgebench.data.prepared import Prepared, prepare

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional
 
-from edgebench.claim.settings import AugmentSettings, DataSettings
+from edgebench.claim.augment import AugmentSettings
+from edgebench.claim.settings import DataSettings
 from edgebench.data.batches import TrainBatches, crop_and_flip, evaluation_batches
 from edgebench.data.prepared import Prepared, prepare
 from tests.data import fixtures

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgebench.claim.settings import AugmentSettings, DataSettings
+from edgebench.claim.augment import AugmentSettings
+from edgebench.claim.settings import DataSettings
 from edgebench.data import resident
 from edgebench.data.batches import CPU, TrainBatches, evaluation_batches
 from edgebench.data.prepared import Prepared, prepare

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgebench.claim.settings import AugmentSettings, TrainSettings
+from edgebench.claim.augment import AugmentSettings
+from edgebench.claim.settings import TrainSettings
 from edgebench.data.batches import TrainBatches, evaluation_batches
 from edgebench.data.prepared import Prepared
 from edgebench.run.record import Measured
@@ -156,6 +157,9 @@ def test_other_networks_too(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"crop": 1}, False),
         ({"affine": {"degrees": 5}}, False),
         ({"mixup": {"alpha": 0.2}}, False),  # the map of a blend is not the blend of maps
+        ({"cutmix": {"alpha": 1.0}}, False),
+        ({"randaugment": {"ops": 1, "magnitude": 1}}, False),
+        ({"autoaugment": "svhn", "flip": True}, False),
     ],
 )
 def test_maps_are_kept_where_each_image_is_seen_in_few_forms(augment: dict[str, Any], kept: bool) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgebench.claim.settings import AugmentSettings, TrainSettings
+from edgebench.claim.augment import AugmentSettings
+from edgebench.claim.settings import TrainSettings
 from edgebench.data.prepared import Prepared
 from edgebench.methods import strategy
 from edgebench.train.trial import run_training, set_up
