@@ -21,6 +21,10 @@ _PROPERTIES = {
     "random-split": "edgebench.measure.properties.class_balance:check_random",
     "stratified-split": "edgebench.measure.properties.class_balance:check_stratified",
     "cosine-schedule": "edgebench.measure.properties.cosine_schedule:check_cases",
+    "mixup-equations": "edgebench.measure.properties.mixing:check_mixup",
+    "cutmix-equations": "edgebench.measure.properties.mixing:check_cutmix",
+    "randaugment-equations": "edgebench.measure.properties.randaugment:check_cases",
+    "beta-shape": "edgebench.measure.properties.mixing:check_shape",
 }
 
 
