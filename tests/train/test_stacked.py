@@ -180,8 +180,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     original = trial.set_up
 
     def of(seed: int, *, validation: bool = False) -> None:
-        def set_up(one: TrainSettings, data: Any, index: int, device: torch.device) -> Start:
-            start = original(one, data, index, device)
+        def set_up(one: TrainSettings, data: Any, index: int, *rest: Any) -> Start:
+            start = original(one, data, index, *rest)
             if index != seed:
                 return start
             if validation:
