@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from edgebench.claim.settings import TrainSettings
 from edgebench.data.batches import evaluation_batches
 from edgebench.data.prepared import Prepared
-from edgebench.errors import TrialError
+from edgebench.errors import ModelError, TrialError
 from edgebench.methods import strategy
 from edgebench.models import checkpoint, registry
 from edgebench.run.trial import seed_value
@@ -61,6 +61,11 @@ def started(
             wanted = checkpoint.load_state(weights, model)
         else:
             raise TrialError("the trained weights that it starts from were not handed over")
+        if len(wanted.mean) != data.shape[0]:
+            raise ModelError(
+                f"the weights expect images of {len(wanted.mean)} channels, '{settings.data.name}' has {data.shape[0]}",
+                expected="weights of a network for images of the same kind",
+            )
         data = replace(data, mean=wanted.mean, std=wanted.std)
     if settings.method is not None:
         model = laid_out(strategy.apply(model, settings.method, size=data.shape[1:]))

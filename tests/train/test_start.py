@@ -88,6 +88,14 @@ def test_weights_of_another_network_are_refused(first: bytes) -> None:
         begun(tuned(model={"name": "micronet", "width": 0.5}, method=None), first)
 
 
+def test_weights_for_images_of_other_channels_are_refused() -> None:
+    """A hand-made file may say anything of its input, whatever its tensors fit."""
+    network = build_model(PLAIN, prepare(PLAIN.data), 0)
+    coloured = checkpoint.Normalisation((0.5,) * 3, (0.5,) * 3)
+    with pytest.raises(ModelError, match="images of 3 channels, 'digits' has 1"):
+        begun(PLAIN, checkpoint.save_state(network, coloured))
+
+
 @pytest.mark.parametrize("content", [b"", b"weights", b"\xff" * 100])
 def test_damaged_weights_are_refused(content: bytes) -> None:
     with pytest.raises(DataError):
