@@ -145,8 +145,9 @@ def test_folded_checkpoints_see_real_images_of_the_training_set(monkeypatch: pyt
     chosen = np.linspace(0, 599, start.CALIBRATION).astype(int)
     assert np.array_equal(pixels, data.train_images[chosen])
     grey = replace(data, mean=(0.5,), std=(0.5,), train_images=data.train_images[..., :1])
-    started(arm, grey, nn.Identity(), None)
-    assert given[-1] is None, "such a checkpoint says itself what is wrong with the images"
+    with pytest.raises(ModelError, match="images of 3 channels"):
+        started(arm, grey, nn.Identity(), None)
+    assert given[-1] is None, "they would not be what the checkpoint's statistics are of"
 
 
 def coloured() -> Prepared:
