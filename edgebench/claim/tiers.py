@@ -176,15 +176,17 @@ class _Loading:
                 try:
                     check(value)
                 except EdgebenchError as error:
-                    message = f"{error.found}; expected {error.expected}" if error.expected else error.found
-                    self._report(merged.locate(_concerned(merged, key, error.found)), message, error.hint)
+                    self._refuse(merged.locate(_concerned(merged, key, error.found)), error)
         if isinstance(settings, TrainSettings) and settings.start is not None and settings.start.weights:
             try:
                 weights.check(settings.start.weights, settings.model)
             except EdgebenchError as error:
-                message = f"{error.found}; expected {error.expected}" if error.expected else error.found
-                self._report(merged.locate(("start", "weights")), message, error.hint)
+                self._refuse(merged.locate(("start", "weights")), error)
         return settings
+
+    def _refuse(self, mark: Mark, error: EdgebenchError) -> None:
+        message = f"{error.found}; expected {error.expected}" if error.expected else error.found
+        self._report(mark, message, error.hint)
 
     def _report(self, mark: Mark, message: str, hint: str | None = None) -> None:
         self.problems.append(Problem(mark, message, hint))
