@@ -250,12 +250,15 @@ class Claims:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.results:
             return
+        from edgebench.report.heatmap import heat_maps
         from edgebench.report.tables import claims_holding, summary, tally
 
         results = sorted(self.results, key=lambda result: result.claim)
         terminalreporter.section(f"claims at tier {self.options.tier}")
         terminalreporter.write_line(summary(results))
         terminalreporter.write_line("")
+        if maps := heat_maps(results, colour=terminalreporter.hasmarkup):
+            terminalreporter.write_line(f"{maps}\n")
         terminalreporter.write_line(claims_holding(results))
         terminalreporter.write_line(tally(results))
         if self.complaint:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from edgebench.claim.configured import is_setting
 from edgebench.claim.expression import Expression
 from edgebench.claim.metrics import EXACT_KINDS
 from edgebench.claim.models import PaperFile
@@ -31,13 +33,18 @@ class Effect:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The arms that the value reads, in order of appearance."""
-        return tuple(dict.fromkeys(arm for arm, _ in self.value.references))
+        """The arms of which the value reads a measurement, in order of appearance."""
+        return tuple(dict.fromkeys(arm for arm, name in self.value.references if not is_setting(name)))
 
 
 @dataclass(frozen=True)
 class Tier:
-    """A budget: the resolved settings of every arm, and at which numbers of seeds to look."""
+    """A budget: the resolved settings of every arm, and at which numbers of seeds to look.
+
+    Attributes:
+        floor: least means of the metrics of the claim's reference arm.
+        floors: the same for further arms: a trend's reference arms, one of each case that it is taken over.
+    """
 
     name: str
     arms: Mapping[str, Settings]
@@ -45,15 +52,32 @@ class Tier:
     floor: Mapping[str, float]
     timeout: float | None
     memory: float | None
+    floors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+class Place(NamedTuple):
+    """Where a case stands on one axis of a matrix: the number of its entry, from 0, and what that is called."""
+
+    axis: str
+    entry: int
+    label: str
 
 
 @dataclass(frozen=True)
 class Case:
-    """One case of a claim's matrix (the only one, with an empty id, where there is no matrix)."""
+    """One case of a claim's matrix (the only one, with an empty id, where there is no matrix).
+
+    Attributes:
+        place: its entry on each axis of the matrix, in their order.
+        over: ids of the cases that trends are taken over, where this is the case of a claim's trends: its id is empty,
+            and its arms are those of all the others, as `arm[case]`.
+    """
 
     id: str
     tiers: Mapping[str, Tier]
     effects: Mapping[str, Effect]
+    place: tuple[Place, ...] = ()
+    over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +108,10 @@ class Claim:
         """Whether the values do not depend on a seed."""
         return self.kind in EXACT_KINDS
 
+    def floors(self, tier: Tier) -> dict[str, Mapping[str, float]]:
+        """The least means that arms must reach at a tier, by arm; none where there is no floor."""
+        return {arm: floor for arm, floor in {self.reference: tier.floor, **tier.floors}.items() if floor}
+
     @property
     def tiers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for case in self.cases for name in case.tiers))
@@ -99,5 +127,8 @@ class Paper:
 
 
 def item_key(effect: str, case: str) -> str:
-    """The name of one judged item of a claim, in test ids and baselines: `params[conv]`, or `mixup`."""
+    """The name of one judged item of a claim, in test ids and baselines: `params[conv]`, or `mixup`.
+
+    Among all cases of a matrix, arms are called in the same way: `plain[conv]`.
+    """
     return f"{effect}[{case}]" if case else effect

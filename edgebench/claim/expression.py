@@ -1,10 +1,10 @@
 """The language of effects: arithmetic over arms' metrics, such as `plain.top1 - mixup.top1`.
 
-Grammar: numbers, `arm.metric`, `+ - * /`, parentheses, and the functions of `edgebench.claim.functions`. Python's own
-parser reads the text, an allow-list of node types decides what may stand in it, and a small interpreter evaluates it;
-nothing is ever passed to `eval`. Curves (`arm.curve.val_loss`) are sequences, one value per epoch, and must be
-summarised by a function. In a function of arms alone, arms and metrics stand by themselves:
-`front(arm, other, gain=top1, cost=memory.counted)`.
+Grammar: numbers, `arm.metric`, `arm.settings.data.train` (what an arm is configured with, as far as it is a number),
+`+ - * /`, parentheses, and the functions of `edgebench.claim.functions`. Python's own parser reads the text, an
+allow-list of node types decides what may stand in it, and a small interpreter evaluates it; nothing is ever passed to
+`eval`. Curves (`arm.curve.val_loss`) are sequences, one value per epoch, and must be summarised by a function. In a
+function of arms alone, arms and metrics stand by themselves: `front(arm, other, gain=top1, cost=memory.counted)`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from edgebench.claim.configured import is_setting
 from edgebench.claim.functions import FUNCTIONS, Function
 from edgebench.errors import ExpressionError, did_you_mean
 
@@ -38,7 +39,7 @@ class Expression:
     """A checked effect expression.
 
     Attributes:
-        source: the text as written.
+        source: the text as written; of a trend, what it is the slope of.
         tree: Python's syntax tree, holding allowed nodes only.
         references: every (arm, metric) it reads, in order of appearance.
     """
@@ -52,11 +53,6 @@ class Expression:
         """The metrics that it takes for gains, of which more is better."""
         calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
         return tuple(_named(call, "gain") for call in calls if call.keywords)
-
-    @property
-    def is_margin(self) -> bool:
-        """Whether it is one function of arms and nothing else, whose unit is that of its gain."""
-        return isinstance(self.tree, ast.Call) and bool(self.tree.keywords)
 
     @property
     def directed(self) -> tuple[tuple[str, str], ...]:
@@ -85,7 +81,7 @@ class Expression:
 
 
 def parse(source: str, arms: Mapping[str, frozenset[str]]) -> Expression:
-    """Parse an effect expression over the given arms and the metrics each of them has.
+    """Parse an effect expression over the given arms and what can be read of each: metrics, and its numeric settings.
 
     Raises:
         ExpressionError: naming the first thing that is not allowed, with the nearest valid name.
@@ -117,8 +113,9 @@ def parse(source: str, arms: Mapping[str, frozenset[str]]) -> Expression:
             expected="a number",
             hint="use last(…), at(…, epoch), roughness(…)",
         )
-    if not references:
-        raise ExpressionError(f"'{source}' names no arm", expected=f"a metric of {_list(arms)}")
+    if all(is_setting(metric) for _, metric in references):
+        what = "measures nothing" if references else "names no arm"
+        raise ExpressionError(f"'{source}' {what}", expected=f"a metric of {_list(arms)}")
     return Expression(source, tree, tuple(dict.fromkeys(references)))
 
 
@@ -180,13 +177,14 @@ def _check_reference(
     arm, metric = parts[0], ".".join(parts[1:])
     if arm not in arms:
         raise ExpressionError(f"no arm is called '{arm}'", expected=_list(arms), hint=did_you_mean(arm, arms))
+    # A list of all that can be read of an arm would bury the few that may have been meant.
+    what = "setting with a number" if is_setting(metric) else "metric"
+    known = frozenset(each for each in arms[arm] if is_setting(each) == is_setting(metric))
     if not metric:
+        raise ExpressionError(f"'{arm}' is an arm without a metric", expected=f"such as '{arm}.{min(known)}'")
+    if metric not in known:
         raise ExpressionError(
-            f"'{arm}' is an arm without a metric", expected=f"such as '{arm}.{min(arms[arm])}'"
-        )
-    if metric not in arms[arm]:
-        raise ExpressionError(
-            f"no metric is called '{metric}'", expected=_list(arms[arm]), hint=did_you_mean(metric, arms[arm])
+            f"no {what} is called '{metric}'", expected=_list(known), hint=did_you_mean(metric, known)
         )
     references.append((arm, metric))
     return "curve" if metric.startswith("curve.") else "number"
@@ -206,11 +204,7 @@ def _check_call(node: ast.Call, arms: Mapping[str, frozenset[str]], references: 
     if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
         raise ExpressionError(f"{name} takes plain arguments", expected=function.signature)
     found = tuple(_check(argument, arms, references) for argument in node.args)
-    if function.arguments is None:
-        fits = found == ("curve",) or (len(found) > 1 and set(found) == {"number"})
-    else:
-        fits = found == function.arguments
-    if not fits:
+    if not function.takes(found):
         given = ", ".join(found) or "nothing"
         raise ExpressionError(f"{name} was given {given}", expected=function.signature)
     return "number"

@@ -63,6 +63,29 @@ def front_margin(*arms: tuple[float, float]) -> float:
     return gain - max([0.0, *(other for other, price in others if price <= cost)])
 
 
+def slope(*values: float) -> float:
+    """Slope of the straight line that fits points (x, y) best: least squares of y.
+
+    Args:
+        values: x, y of one point after the other.
+
+    Returns:
+        The slope, in the unit of y per unit of x.
+
+    Raises:
+        ExpressionError: all points lie at one x, which no slope can be told from.
+    """
+    xs, ys = values[::2], values[1::2]
+    if len(set(xs)) < 2:
+        raise ExpressionError(
+            f"slope of points that all lie at {xs[0]:g}", expected="at least two values of x"
+        )
+    # From the means, so that a large constant costs no digits.
+    middle, mean = math.fsum(xs) / len(xs), math.fsum(ys) / len(ys)
+    moment = math.fsum((x - middle) * (y - mean) for x, y in zip(xs, ys, strict=True))
+    return moment / math.fsum((x - middle) ** 2 for x in xs)
+
+
 @dataclass(frozen=True)
 class Function:
     """A function of effects.
@@ -74,6 +97,7 @@ class Function:
             two or more arms, and is applied to one tuple of these metrics for each arm.
         unit: of what it gives, with {} for that of a difference of the curve's values; None: the unit of its arguments.
         rises: the curve must be of a metric of which more (True) or less (False) is better; None: any curve.
+        pairs: it takes numbers in pairs, two pairs or more.
     """
 
     apply: Callable[..., float]
@@ -83,6 +107,15 @@ class Function:
     metrics: tuple[str, ...] = ()
     unit: str | None = None
     rises: bool | None = None
+    pairs: bool = False
+
+    def takes(self, types: tuple[str, ...]) -> bool:
+        """Whether it can be given arguments of these types, each 'number' or 'curve'."""
+        if self.pairs:
+            return len(types) >= 4 and len(types) % 2 == 0 and set(types) == {"number"}
+        if self.arguments is not None:
+            return types == self.arguments
+        return types == ("curve",) or (len(types) > 1 and set(types) == {"number"})
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -91,6 +124,13 @@ FUNCTIONS: dict[str, Function] = {
     "mean": Function(_mean, "mean(a, b, …) or mean(curve)", "the arithmetic mean"),
     "abs": Function(abs, "abs(a)", "the magnitude", ("number",)),
     "log": Function(math.log, "log(a)", "the natural logarithm", ("number",)),
+    "log2": Function(math.log2, "log2(a)", "the logarithm to base 2", ("number",)),
+    "slope": Function(
+        slope,
+        "slope(x, y, x, y, …)",
+        "least-squares slope of y against x",
+        pairs=True,
+    ),
     "at": Function(_at, "at(curve, epoch)", "the value after an epoch, counting from 1", ("curve", "number")),
     "last": Function(_last, "last(curve)", "the value after the last epoch", ("curve",)),
     "roughness": Function(curves.roughness, "roughness(curve)", "mean |second difference|", ("curve",)),

@@ -68,14 +68,26 @@ def check_ratio(value: Expression) -> None:
 def _at_scale(value: Expression, times: Mapping[tuple[str, str], float], scale: float) -> float:
     units = METRICS["latency"]
     return value.evaluate(
-        lambda arm, metric: times[arm, metric] * (scale if units[metric].unit == "ms" else 1.0)
+        lambda arm, metric: (
+            times[arm, metric] * (scale if metric in units and units[metric].unit == "ms" else 1.0)
+        )
     )
 
 
-def unlike_rounds(arms: Mapping[str, Settings]) -> str | None:
-    """A sentence on arms that cannot be timed in turn because their numbers of rounds differ, or None."""
-    rounds = {arm: each.rounds for arm, each in arms.items() if isinstance(each, LatencySettings)}
-    if len(set(rounds.values())) <= 1:
-        return None
-    found = ", ".join(f"'{arm}' {count}" for arm, count in rounds.items())
-    return f"'rounds' differ ({found}); expected one number, because all arms are timed in turn"
+def unlike_arms(arms: Mapping[str, Settings]) -> str | None:
+    """A sentence on arms that cannot be timed against each other, or None.
+
+    Each round times every arm, and a step either prepares its batch in all of them or in none.
+    """
+    timed = {arm: each for arm, each in arms.items() if isinstance(each, LatencySettings)}
+    if len({each.rounds for each in timed.values()}) > 1:
+        found = ", ".join(f"'{arm}' {each.rounds}" for arm, each in timed.items())
+        return f"'rounds' differ ({found}); expected one number, because all arms are timed in turn"
+    without = [arm for arm, each in timed.items() if each.augment is None]
+    if 0 < len(without) < len(timed):
+        lacking = ", ".join(f"'{arm}'" for arm in without)
+        return (
+            f"'augment' is given, but not to {lacking}; expected in all arms ('{{}}' for no augmentation) or in none, "
+            "because a step then includes preparing its batch"
+        )
+    return None

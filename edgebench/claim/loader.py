@@ -5,29 +5,24 @@ from __future__ import annotations
 import keyword
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgebench.claim.claim import Case, Claim, Effect, Paper, Tier
-from edgebench.claim.expression import Expression, parse
-from edgebench.claim.latency import check_ratio
-from edgebench.claim.matrix import expand
-from edgebench.claim.metrics import EXACT_KINDS, METHOD_METRICS, METRICS
-from edgebench.claim.models import EffectFile, PaperFile, claim_model
+from edgebench.claim.claim import Case, Claim, Paper
+from edgebench.claim.effects import read_effects
+from edgebench.claim.matrix import Expanded, expand
+from edgebench.claim.models import PaperFile, claim_model
 from edgebench.claim.nodes import Node, describe, read_file
 from edgebench.claim.problems import ClaimFileError, Mark, Problem, gather
-from edgebench.claim.quantity import check_directions, unit_of
 from edgebench.claim.recipes import Recipes, lies_inside
-from edgebench.claim.settings import SETTINGS, Kind, TrainSettings
+from edgebench.claim.settings import SETTINGS, Kind
 from edgebench.claim.tiers import entries, resolve_tiers
+from edgebench.claim.trend import check_trends, trend_case
 from edgebench.claim.validation import validate
-from edgebench.errors import EdgebenchError, did_you_mean
-from edgebench.judge.expectation import Expectation, parse_expectation
+from edgebench.errors import did_you_mean
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _ARM = re.compile(r"[a-z][a-z0-9_]*\Z")
-_EFFECT = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 # Tags become pytest markers; these would change what pytest does with a claim.
 _RESERVED_TAGS = ("filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail")
 
@@ -74,19 +69,23 @@ class _Loading:
         expanded = expand(node, kind, self.problems)
         if not expanded:
             validate(claim_model(kind), node.without("matrix"), self.problems, partial=True)
+        check_trends(node, kind, expanded, self.problems)
         whole, groups = self.problems, []
         loaded: list[tuple[Any, Case]] = []
-        for case_id, case_node in expanded:
+        for each in expanded:
             self.problems = []
-            loaded.append(self._case(case_id, case_node, kind))
-            groups.append((case_node.mark, self.problems))
+            loaded.append(self._case(each, kind))
+            groups.append((each.node.mark, self.problems))
         self.problems = whole + gather(groups, node.mark)
         cases = tuple(case for _, case in loaded)
         if not self.problems:
             file = loaded[0][0]
-            reference = file.reference or next(iter(entries(expanded[0][1], "arms")))
+            reference = file.reference or next(iter(entries(expanded[0].node, "arms")))
             self._floors_have_reference(expanded, cases, reference)
             self._cases_differ(expanded, cases)
+        if not self.problems and file.trends:
+            trends = trend_case(node, file.trends, cases, kind, reference, self.problems)
+            cases = (*cases, trends) if trends is not None else cases
         if self.problems:
             raise ClaimFileError(self.problems)
         return Claim(
@@ -123,8 +122,9 @@ class _Loading:
             raise ClaimFileError([*self.problems, Problem(node.keys["kind"], message, hint)])
         return kind.value
 
-    def _case(self, case_id: str, node: Node, kind: Kind) -> tuple[Any, Case]:
+    def _case(self, expanded: Expanded, kind: Kind) -> tuple[Any, Case]:
         """One case, as far as it can be loaded; it is of use only when there are no problems."""
+        node = expanded.node
         file: Any = validate(claim_model(kind), node, self.problems)
         # An unknown key may be a misspelling of one that would otherwise be called missing.
         complete = not any(each.message.startswith("unknown key") for each in self.problems)
@@ -134,25 +134,8 @@ class _Loading:
             return None if names is None else self.recipes.resolve(names, kind, self.path.parent, problems)
 
         tiers = resolve_tiers(node, kind, resolve, self.problems, complete=complete)
-        effects = {
-            key: effect
-            for key, here in entries(node, "effects").items()
-            if (effect := self._effect(key, here, node, kind, file))
-        }
-        for key, effect in effects.items():
-            self._measured(effect, tiers, entries(node, "effects")[key].keys["value"])
-        return file, Case(case_id, tiers, effects)
-
-    def _measured(self, effect: Effect, tiers: Mapping[str, Tier], mark: Mark) -> None:
-        """Report an effect that reads what the training of one of its arms does not measure."""
-        for arm, metric in effect.value.references:
-            for tier in tiers.values() if metric in METHOD_METRICS else ():
-                settings = tier.arms.get(arm)
-                if isinstance(settings, TrainSettings) and settings.method is None:
-                    needs = f"'{metric}' is measured where a 'method' trains"
-                    message = f"{needs}; the arm '{arm}' has none at tier {tier.name}"
-                    self._report(mark, message, "give it one, such as 'method: ft-all'")
-                    return
+        effects = read_effects(node, kind, file, tiers, self.problems)
+        return file, Case(expanded.id, tiers, effects, expanded.place)
 
     def _names(self, node: Node) -> None:
         arms = entries(node, "arms")
@@ -177,79 +160,29 @@ class _Loading:
                     tag.mark, f"the tag '{tag.value}' is one of pytest's own markers; choose another"
                 )
 
-    def _effect(self, key: str, here: Node, node: Node, kind: Kind, claim: Any) -> Effect | None:
-        mark = node.value["effects"].keys[key]
-        if not _EFFECT.match(key):
-            expected = "lower-case letters, digits and hyphens"
-            self._report(mark, f"'{key}' cannot be an effect's name; expected {expected}")
-        if not here.is_mapping:
-            return None
-        arms = dict.fromkeys(entries(node, "arms"), frozenset(METRICS[kind]))
-        value = self._value(here, arms, kind) if arms else None
-        expect = self._expect(here, kind)
-        file: EffectFile | None = claim.effects[key] if claim is not None else validate(EffectFile, here, [])
-        if file is None or value is None or expect is None:
-            return None
-        if file.margin and expect.relation in ("~", "=="):
-            self._report(here.keys["margin"], f"a margin has no meaning beside '{expect.relation}'")
-        unit = file.unit if file.unit is not None else unit_of(value, kind)
-        return Effect(key, value, expect, file.margin, file.published, unit, file.note, mark)
-
-    def _value(self, effect: Node, arms: Mapping[str, frozenset[str]], kind: Kind) -> Expression | None:
-        text = effect.get("value")
-        if text is None or not isinstance(text.value, str) or not text.value:
-            return None
-        try:
-            value = parse(text.value, arms)
-            if kind == "latency":
-                check_ratio(value)
-            check_directions(value, kind)
-            return value
-        except EdgebenchError as error:
-            self._report_error(effect.keys["value"], error)
-            return None
-
-    def _expect(self, effect: Node, kind: Kind) -> Expectation | None:
-        text = effect.get("expect")
-        if text is None or not isinstance(text.value, str) or not text.value:
-            return None
-        try:
-            expect = parse_expectation(text.value)
-        except EdgebenchError as error:
-            self._report_error(effect.keys["expect"], error)
-            return None
-        if expect.relation == "==" and kind not in EXACT_KINDS:
-            what = "trained" if kind == "train" else "timed"
-            message = f"'==' cannot be expected of a {what} quantity; expected '~ x ± y'"
-            self._report(effect.keys["expect"], message)
-        return expect
-
     def _floors_have_reference(
-        self, expanded: list[tuple[str, Node]], cases: tuple[Case, ...], reference: str
+        self, expanded: list[Expanded], cases: tuple[Case, ...], reference: str
     ) -> None:
         """With a floor every case needs the reference arm, which the claim's first case may have named."""
-        for (case_id, node), case in zip(expanded, cases, strict=True):
-            missing = reference not in entries(node, "arms")
+        for each, case in zip(expanded, cases, strict=True):
+            missing = reference not in entries(each.node, "arms")
             if missing and any(tier.floor for tier in case.tiers.values()):
-                message = f"case '{case_id}' has no arm '{reference}', which the floor is about"
-                self._report(node.mark, message, "give the claim a 'reference' that all cases have")
+                message = f"case '{case.id}' has no arm '{reference}', which the floor is about"
+                self._report(each.node.mark, message, "give the claim a 'reference' that all cases have")
 
-    def _cases_differ(self, expanded: list[tuple[str, Node]], cases: tuple[Case, ...]) -> None:
+    def _cases_differ(self, expanded: list[Expanded], cases: tuple[Case, ...]) -> None:
         """Equal cases come from an axis that sets what an arm or a tier, which are nearer, sets as well."""
         seen: dict[object, str] = {}
-        for (case_id, node), case in zip(expanded, cases, strict=True):
+        for each, case in zip(expanded, cases, strict=True):
             trials = [(name, tuple(tier.arms.items())) for name, tier in case.tiers.items()]
             effects = [
-                (each.key, each.value.source, each.expect, each.published) for each in case.effects.values()
+                (effect.key, effect.value.source, effect.expect, effect.published)
+                for effect in case.effects.values()
             ]
-            first = seen.setdefault((tuple(trials), tuple(effects)), case_id)
-            if first != case_id:
-                message = f"the cases '{first}' and '{case_id}' do not differ"
-                self._report(node.mark, message, "keys of arms and tiers win over an axis")
-
-    def _report_error(self, mark: Mark, error: EdgebenchError) -> None:
-        message = f"{error.found}; expected {error.expected}" if error.expected else error.found
-        self._report(mark, message, error.hint)
+            first = seen.setdefault((tuple(trials), tuple(effects)), case.id)
+            if first != case.id:
+                message = f"the cases '{first}' and '{case.id}' do not differ"
+                self._report(each.node.mark, message, "keys of arms and tiers win over an axis")
 
     def _report(self, mark: Mark, message: str, hint: str | None = None) -> None:
         self.problems.append(Problem(mark, message, hint))

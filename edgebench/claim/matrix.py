@@ -9,7 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from dataclasses import dataclass
 
+from edgebench.claim.claim import Place
 from edgebench.claim.models import known_keys, partial
 from edgebench.claim.nodes import Node, describe, overlay
 from edgebench.claim.problems import Mark, Problem
@@ -20,17 +22,44 @@ MAX_CASES = 500
 CASE_KEYS = ("arms", "effects", "recipe", "settings", "tiers")
 _CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
-Entry = tuple[str, Mark, Node]  # id, where it stands, what it lays over the claim
 
+@dataclass(frozen=True)
+class Entry:
+    """One entry of an axis.
 
-def expand(claim: Node, kind: Kind, problems: list[Problem]) -> list[tuple[str, Node]]:
-    """The cases of a claim as (id, claim without matrix); one with an empty id when it has no matrix.
-
-    A case's node is marked with the place of its entry. With problems in the matrix there are no cases.
+    Attributes:
+        label: the value as written, or the case's name.
+        case: what it is called in a case's id: `width=0.5`, or the case's name.
+        mark: where it stands.
+        node: what it lays over the claim.
     """
+
+    label: str
+    case: str
+    mark: Mark
+    node: Node
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """One case of a claim.
+
+    Attributes:
+        id: empty where there is no matrix.
+        node: the claim without matrix, the case laid over it, marked with the place of its entry.
+        place: its entry on each axis.
+    """
+
+    id: str
+    node: Node
+    place: tuple[Place, ...] = ()
+
+
+def expand(claim: Node, kind: Kind, problems: list[Problem]) -> list[Expanded]:
+    """The cases of a claim, a single one when it has no matrix; none with problems in the matrix."""
     matrix = claim.get("matrix")
     if matrix is None:
-        return [("", claim)]
+        return [Expanded("", claim)]
     found: list[Problem] = []
     axes: list[list[Entry]] = []
     if matrix.is_mapping and matrix.value:
@@ -45,17 +74,21 @@ def expand(claim: Node, kind: Kind, problems: list[Problem]) -> list[tuple[str, 
         problems.extend(found)
         return []
     bare = claim.without("matrix")
-    cases: dict[str, Node] = {}
-    for combination in itertools.product(*axes):
-        node = bare
-        for _, _, top in combination:
-            node = overlay(node, top) or bare
-        mark = combination[-1][1]
-        case = ",".join(each for each, _, _ in combination)
+    cases: dict[str, Expanded] = {}
+    for numbered in itertools.product(*map(enumerate, axes)):
+        node, combination = bare, [entry for _, entry in numbered]
+        for entry in combination:
+            node = overlay(node, entry.node) or bare
+        mark = combination[-1].mark
+        case = ",".join(entry.case for entry in combination)
         if case in cases:
             problems.append(Problem(mark, f"there are two cases '{case}'"))
-        cases[case] = Node(node.value, mark, node.keys)
-    return list(cases.items())
+        place = tuple(
+            Place(axis, index, entry.label)
+            for axis, (index, entry) in zip(matrix.value, numbered, strict=True)
+        )
+        cases[case] = Expanded(case, Node(node.value, mark, node.keys), place)
+    return list(cases.values())
 
 
 def _axis(name: str, matrix: Node, kind: Kind, problems: list[Problem]) -> list[Entry]:
@@ -63,9 +96,9 @@ def _axis(name: str, matrix: Node, kind: Kind, problems: list[Problem]) -> list[
     if isinstance(axis.value, dict) and axis.value:
         for case, node in axis.value.items():
             _check_case(case, axis.keys[case], node, problems)
-        return [(case, axis.keys[case], node) for case, node in axis.value.items()]
+        return [Entry(case, case, axis.keys[case], node) for case, node in axis.value.items()]
     if isinstance(axis.value, list) and axis.value:
-        if (problem := _path_problem(name, mark, kind)) is not None:
+        if (problem := path_problem(name, mark, kind)) is not None:
             problems.append(problem)
             return []
         return _values(name, axis, problems)
@@ -90,7 +123,7 @@ def _check_case(case: str, mark: Mark, node: Node, problems: list[Problem]) -> N
             problems.append(Problem(place, message, did_you_mean(key, CASE_KEYS)))
 
 
-def _path_problem(name: str, mark: Mark, kind: Kind) -> Problem | None:
+def path_problem(name: str, mark: Mark, kind: Kind) -> Problem | None:
     """What is wrong with the path of a setting, said once and not for each of its values."""
     steps = name.split(".")
     for index, step in enumerate(steps):
@@ -113,7 +146,7 @@ def _values(name: str, axis: Node, problems: list[Problem]) -> list[Entry]:
         case = f"{name.split('.')[-1]}={text}"
         if case in entries:
             problems.append(Problem(node.mark, f"'{name}' lists {describe(node.value)} twice"))
-        entries[case] = (case, node.mark, _at_path(name, node))
+        entries[case] = Entry(text, case, node.mark, _at_path(name, node))
     return list(entries.values())
 
 

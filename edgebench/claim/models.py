@@ -25,12 +25,9 @@ def _listed(value: Any) -> Any:
 Names = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 
 
-class EffectFile(Strict):
-    """One quantity that the claim speaks of, and what the paper says of it."""
+class ExpectedFile(Strict):
+    """What the paper says of a quantity, and how it is shown."""
 
-    value: Text = Field(
-        description="arithmetic over arms' metrics, evaluated per seed: `plain.top1 - mixup.top1`"
-    )
     expect: Text = Field(description="`> x`, `< x`, `~ x ± y`, or `== x` for exact quantities")
     margin: Annotated[float, Field(ge=0)] = Field(
         0.0, description="smallest effect worth the name, unit of value"
@@ -38,6 +35,24 @@ class EffectFile(Strict):
     published: float | None = Field(None, description="the paper's own number")
     unit: str | None = Field(None, description="unit of the value, for display")
     note: str | None = Field(None, description="what a reader of the verdict should know")
+
+
+class EffectFile(ExpectedFile):
+    """One quantity that the claim speaks of, and what the paper says of it."""
+
+    value: Text = Field(
+        description="arithmetic over arms' metrics, evaluated per seed: `plain.top1 - mixup.top1`"
+    )
+
+
+class TrendFile(ExpectedFile):
+    """How an effect changes along a setting, over all cases of the matrix: a slope, and what the paper says of it."""
+
+    effect: Text = Field(description="name of the effect, which every case has")
+    along: Text = Field(description="path of a setting that is a number in all arms: `data.train`")
+    scale: Literal["log2", "linear"] = Field(
+        "log2", description="the slope is per doubling of the setting, or with `linear` per unit of it"
+    )
 
 
 class TierFile(Strict):
@@ -86,6 +101,11 @@ class ClaimFile(Strict):
     # Taken apart by `edgebench.claim.matrix` before the rest is validated; here for its name and description.
     matrix: object = Field(
         None, description="axes to expand over: values of one setting by its path, or named cases"
+    )
+    trends: dict[str, TrendFile] = Field(
+        default_factory=dict,
+        min_length=1,
+        description="slopes of effects along a setting, over all cases of the matrix",
     )
 
 

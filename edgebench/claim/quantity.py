@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from edgebench.claim.configured import is_setting
 from edgebench.claim.expression import Expression, dotted
 from edgebench.claim.functions import FUNCTIONS
 from edgebench.claim.metrics import METRICS, Metric
@@ -37,9 +38,6 @@ def check_directions(value: Expression, kind: Kind) -> None:
 def unit_of(value: Expression, kind: Kind) -> str:
     """The unit where it is plain: sums and differences of one unit; differences of per cent are points."""
     table = METRICS[kind]
-    if value.is_margin:
-        unit = table[value.gains[0]].unit
-        return "points" if unit == "%" else unit
     units = _units(value.tree, table)
     if len(units) != 1:
         return ""
@@ -51,15 +49,24 @@ def _units(node: ast.expr, table: Mapping[str, Metric]) -> set[str]:
     """The units of a value's terms; where it is a product or the like, an empty one stands among them."""
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func)
+        if FUNCTIONS[name].metrics:  # a margin, which is a difference of gains
+            (unit,) = {_unit(ast.unparse(each.value), table) for each in node.keywords if each.arg == "gain"}
+            return {"points" if unit == "%" else unit}
+        if FUNCTIONS[name].pairs:
+            return {""}  # a unit of y for one of x, of which neither need be plain
         if (form := FUNCTIONS[name].unit) is not None:
             (unit,) = _units(node.args[0], table)
             return {form.format("points" if unit == "%" else unit)}
         units = set().union(*(_units(argument, table) for argument in node.args))
-        return units if name != "log" else {""}
+        return units if name not in ("log", "log2") else {""}
     if isinstance(node, ast.UnaryOp):
         return _units(node.operand, table)
     if isinstance(node, ast.BinOp):
         units = _units(node.left, table) | _units(node.right, table)
         return units if isinstance(node.op, ast.Add | ast.Sub) else {""}
     parts = dotted(node)
-    return {table[".".join(parts[1:])].unit} if parts else set()
+    return {_unit(".".join(parts[1:]), table)} if parts else set()
+
+
+def _unit(name: str, table: Mapping[str, Metric]) -> str:
+    return "" if is_setting(name) else table[name].unit

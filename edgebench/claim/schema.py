@@ -57,6 +57,7 @@ def _allow_matrix(claim: dict[str, Any], effect_keys: list[str], *, needs_tiers:
             ]
         },
     }
+    claim["dependentRequired"] = {"trends": ["matrix"]}
     supplied = ["arms", "effects"]
     claim["required"] = [key for key in claim["required"] if key not in supplied]
     claim["if"] = {"not": {"required": ["matrix"]}}

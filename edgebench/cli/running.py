@@ -36,6 +36,9 @@ def run(
     device: Device = "cpu",
 ) -> None:
     """Run claims, judge them, hold them against their baselines. Example: edgebench run -k mobiletl"""
+    from rich.console import Console
+
+    from edgebench.report.heatmap import heat_maps
     from edgebench.report.live import run_claims
     from edgebench.report.tables import claims_holding, failure, still_pending, summary, tally
     from edgebench.run.options import Options, duration
@@ -50,5 +53,8 @@ def run(
     if results:
         if waiting := still_pending(results):
             waiting += "\n"
-        typer.echo(f"{summary(results)}\n\n{waiting}{claims_holding(results)}\n{tally(results)}")
+        console = Console()
+        maps = heat_maps(results, colour=console.color_system is not None and not console.no_color)
+        maps += "\n\n" if maps else ""
+        typer.echo(f"{summary(results)}\n\n{maps}{waiting}{claims_holding(results)}\n{tally(results)}")
     leave(catalogue, results, tier)

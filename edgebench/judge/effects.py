@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edgebench.claim.claim import Claim, Effect, Tier
+from edgebench.claim.configured import is_setting, setting_value
 from edgebench.claim.curves import DivergedCurve
 from edgebench.claim.expression import Value
 from edgebench.claim.metrics import worst
@@ -25,10 +26,21 @@ def effect_values(effect: Effect, tier: Tier, observed: Observations, seeds: Seq
 
     def value_at(seed: int) -> float:
         return effect.value.evaluate(
-            lambda arm, metric: _read(observed[arm, seed], tier.arms[arm], arm, metric)
+            lambda arm, name: (
+                _configured(tier, arm, name)
+                if is_setting(name)
+                else _read(observed[arm, seed], tier.arms[arm], arm, name)
+            )
         )
 
     return [value_at(seed) for seed in seeds]
+
+
+def _configured(tier: Tier, arm: str, name: str) -> float:
+    value = setting_value(tier.arms[arm], name)
+    if value is None:  # the loader has refused it
+        raise ExpressionError(f"the arm '{arm}' has no '{name}' at tier {tier.name}")
+    return value
 
 
 def _read(measured: Measured, settings: Settings, arm: str, metric: str) -> Value:
@@ -56,7 +68,7 @@ def judge_effect(
 ) -> Verdict | Pending:
     """Judge one effect from the first `n` seeds (the one exact value where nothing depends on a seed).
 
-    The reference arm must reach the tier's floor on the seeds used, else the comparison means nothing: `invalid`.
+    Reference arms must reach the tier's floors on the seeds used, else the comparison means nothing: `invalid`.
 
     Raises:
         ExpressionError: when the effect cannot be evaluated.
@@ -79,29 +91,25 @@ def judge_effect(
 
 
 def below_floor(claim: Claim, tier: Tier, observed: Observations, n: int) -> str | None:
-    """Why the reference arm misses its sanity floor over the first `n` seeds, or None when it reaches it.
+    """Why a reference arm misses its sanity floor over the first `n` seeds, or None when all reach theirs.
 
     A reference that diverged at any seed misses every floor: its worst value would pass for a gain of the other arm.
     """
-    settings = tier.arms[claim.reference]
-    lost = sum(observed[claim.reference, seed].diverged for seed in range(n)) if tier.floor else 0
-    if lost:
-        return f"the reference arm '{claim.reference}' diverged at {lost} of {n} seeds"
-    for metric, floor in tier.floor.items():
-        values = [
-            _read(observed[claim.reference, seed], settings, claim.reference, metric) for seed in range(n)
-        ]
-        # The loader refuses a floor for a curve, so all of them are numbers.
-        mean = sum(value for value in values if isinstance(value, float)) / n
-        if mean < floor:
-            found = f"{metric} {mean:.4g} on average, below its floor of {floor:g}"
-            return f"the reference arm '{claim.reference}' has {found}"
+    for arm, floors in claim.floors(tier).items():
+        lost = sum(observed[arm, seed].diverged for seed in range(n))
+        if lost:
+            return f"the reference arm '{arm}' diverged at {lost} of {n} seeds"
+        for metric, floor in floors.items():
+            values = [_read(observed[arm, seed], tier.arms[arm], arm, metric) for seed in range(n)]
+            # The loader refuses a floor for a curve, so all of them are numbers.
+            mean = sum(value for value in values if isinstance(value, float)) / n
+            if mean < floor:
+                found = f"{metric} {mean:.4g} on average, below its floor of {floor:g}"
+                return f"the reference arm '{arm}' has {found}"
     return None
 
 
 def arms_to_run(effect: Effect, claim: Claim, tier: Tier) -> tuple[str, ...]:
-    """The arms whose trials the effect's verdict needs: those it reads, and the reference where there is a floor."""
-    arms = effect.arms
-    if tier.floor and claim.reference not in arms:
-        arms = (*arms, claim.reference)
+    """The arms whose trials the effect's verdict needs: those it reads, and those that must reach a floor."""
+    arms = {*effect.arms, *claim.floors(tier)}
     return tuple(arm for arm in tier.arms if arm in arms)  # in the claim's order, so that plans are stable

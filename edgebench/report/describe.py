@@ -51,8 +51,10 @@ def describe_claim(claim: Claim) -> str:
         lines.append("")
         if case.id:
             lines.append(f"case {case.id}")
+        if case.over:
+            lines.append(f"trends over all {len(case.over)} cases")
         lines.append(_effects(case))
-        for tier in case.tiers.values():
+        for tier in case.tiers.values() if not case.over else ():  # whose arms stand above
             lines.append(_tier(claim, tier))
     return "\n".join(lines)
 

@@ -11,15 +11,12 @@ from edgebench.errors import BaselineError, StoreError
 from edgebench.judge.baseline import Baseline, First, since_first
 from edgebench.judge.verdict import Outcome
 from edgebench.report.result import Result
-from edgebench.report.tables import STATE, measured, number, table
+from edgebench.report.tables import LETTERS, STATE, measured, number, table
 from edgebench.run.database import Database
 from edgebench.run.environment import identity_key
 from edgebench.run.history import Run, results_for, results_of
 
 _COMMAND = 26  # characters of a command that are shown
-_LETTERS = {
-    "reproduced": "R", "contradicted": "C", "inconclusive": "I", "invalid": "V", "failed": "F", "pending": "P",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def run_list(runs: Sequence[tuple[Run, Sequence[Result]]]) -> str:
     for run, results in runs:
         counts = Counter(result.verdict for result in results)
         seen += counts
-        tally = ", ".join(f"{counts[name]} {letter}" for name, letter in _LETTERS.items() if counts[name])
+        tally = ", ".join(f"{counts[name]} {letter}" for name, letter in LETTERS.items() if counts[name])
         red = sum(not result.green for result in results if result.verdict != "pending")
         command = run.command if len(run.command) <= _COMMAND else run.command[: _COMMAND - 1] + "…"
         rows.append(
@@ -75,7 +72,7 @@ def run_list(runs: Sequence[tuple[Run, Sequence[Result]]]) -> str:
         )  # fmt: skip
     headers = ["run", "when", "command", "tier", "commit", "torch", "items", "verdicts", "red"]
     lines = [table(headers, rows, right=("run", "items", "red")), ""]
-    lines.append(", ".join(f"{letter} {name}" for name, letter in _LETTERS.items() if seen[name]))
+    lines.append(", ".join(f"{letter} {name}" for name, letter in LETTERS.items() if seen[name]))
     if open_ := [str(run.number) for run, _ in runs if run.ended is None]:
         lines.append(f"killed, or still going on: {', '.join(open_)}")
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from edgebench.claim.claim import Case, Claim, Tier, item_key
+from edgebench.claim.claim import Case, Claim, Place, Tier, item_key
 from edgebench.claim.problems import display_path
 from edgebench.claim.settings import LatencySettings
 from edgebench.errors import BaselineError
@@ -38,6 +38,7 @@ class Result:
         cached: how many of its trials came from the store.
         level: significance level of the interval, which holds over all looks of the verdict; None without interval.
         moved: a sentence on what has moved since the first accepted baseline, None when nothing has.
+        place: where its case stands on each axis of the claim's matrix; empty without one, and for trends.
     """
 
     claim: str
@@ -68,6 +69,7 @@ class Result:
     cached: int = 0
     level: float | None = None
     moved: str | None = None
+    place: tuple[Place, ...] = ()
 
     @property
     def id(self) -> str:
@@ -84,9 +86,10 @@ class Result:
             TypeError: when the content is no result at all.
         """
         known = {each.name: content[each.name] for each in fields(cls) if each.name in content}
-        return cls(
-            **{**known, "said": tuple(known.get("said", ())), "values": tuple(known.get("values", ()))}
-        )
+        for name in ("said", "values"):
+            known[name] = tuple(known.get(name, ()))
+        known["place"] = tuple(Place(*each) for each in known.get("place", ()))
+        return cls(**known)
 
 
 class Baselines:
@@ -231,6 +234,7 @@ def assess(
         cached=judged.cached,
         level=verdict.level if verdict else None,
         moved=held.moved,
+        place=case.place,
     )
 
 

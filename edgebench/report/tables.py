@@ -19,6 +19,9 @@ STATE = {
     "unreadable": "✗ unreadable",
     "not compared": "– not compared",
 }
+LETTERS = {
+    "reproduced": "R", "contradicted": "C", "inconclusive": "I", "invalid": "V", "failed": "F", "pending": "P",
+}  # fmt: skip
 
 
 def number(value: float | None) -> str:

@@ -120,7 +120,8 @@ class StoredOutlook(Outlook):
         stored = self._stored(claim, tier, item_key(effect.key, case.id), remarks)
         if stored is not None and stored.trial_seconds is not None:
             for trial in trials[: len(arms)]:
-                self._recorded[trial.settings_json] = stored.trial_seconds
+                # A trend has the mean over all its cases, and comes after them.
+                self._recorded.setdefault(trial.settings_json, stored.trial_seconds)
         try:
             for look in (1,) if claim.exact else tier.looks:
                 if look <= seeds:

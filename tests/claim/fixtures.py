@@ -80,7 +80,41 @@ effects:
   fewer: {value: full.params - half.params, expect: "> 0"}
 """
 
-VALID = {"train": TRAIN, "profile": PROFILE, "property": PROPERTY, "matrix": MATRIX}
+# `matrix:` stands at line 15 of this, `trends:` at line 22.
+TRENDS = """\
+claim: Mixup harms less with more images
+where: Figure 5
+settings:
+  data: {name: digits, val: 100}
+  model: micronet
+  optimiser: {name: sgd, lr: 0.1}
+arms:
+  plain: {}
+  mixup: {augment: {mixup: {alpha: 0.2}}}
+tiers:
+  smoke:
+    epochs: 1
+    looks: [3, 5]
+    floor: {top1: 5}
+matrix:
+  data.train: [100, 200, 400]
+  model.width: [0.25, 0.5]
+effects:
+  deficit:
+    value: plain.top1 - mixup.top1
+    expect: "> 0"
+trends:
+  with-data:
+    effect: deficit
+    along: data.train
+    expect: "< 0"
+    margin: 0.1
+    published: -0.5
+    note: of the figure
+  with-width: {effect: deficit, along: model.width, expect: "< 0", scale: linear}
+"""
+
+VALID = {"train": TRAIN, "profile": PROFILE, "property": PROPERTY, "matrix": MATRIX, "trends": TRENDS}
 
 
 class Root:

@@ -279,5 +279,7 @@ def test_every_function_has_a_signature_that_it_accepts() -> None:
             .replace(" b)", " 2)")
             .replace("arm, other", "a, b")
             .replace("=metric", "=top1")
+            .replace("x, y", "1, a.top1", 1)
+            .replace("x, y", "2, b.top1")
         )
         assert isinstance(parse(text, ARMS), Expression)

@@ -55,8 +55,6 @@ class TestFront:
         parsed = parse("-2 * front(good, cheap, cost=memory, gain=top1) + abs(bad.top1)", ARMS)
         assert parsed.evaluate(lookup) == -40 + 65
         assert parsed.gains == ("top1",)
-        assert not parsed.is_margin
-        assert front("good, cheap").is_margin
         assert parse("good.top1", ARMS).gains == ()
 
     def test_it_reads_both_metrics_of_every_arm(self) -> None:

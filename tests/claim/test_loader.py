@@ -163,7 +163,7 @@ def is_refused_or_loaded(root: Root, text: str) -> None:
 
 
 class TestAnything:
-    @settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.sampled_from(sorted(VALID)), st.randoms(use_true_random=False))
     def test_a_mutated_claim_is_loaded_or_refused(self, root: Root, kind: str, random: random.Random) -> None:
         is_refused_or_loaded(root, mutated(VALID[kind], random))
@@ -173,7 +173,7 @@ class TestAnything:
     def test_lines_in_any_order_are_loaded_or_refused(self, root: Root, text: str) -> None:
         is_refused_or_loaded(root, text)
 
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_any_value_at_any_place_is_loaded_or_refused(self, root: Root, data: st.DataObject) -> None:
         document = read_text(VALID[data.draw(st.sampled_from(sorted(VALID)))], "x").plain()

@@ -34,6 +34,14 @@ class TestCases:
         assert cases["small,classes=10"].effects["fewer"].published is None
         assert cases["large,classes=10"].effects["fewer"].published == 2
 
+    def test_know_their_place_on_each_axis(self, root: Root) -> None:
+        cases = root.load(MATRIX).cases
+        assert [case.place for case in cases[1:3]] == [
+            (("input", 0, "small"), ("classes", 1, "100")),
+            (("input", 1, "large"), ("classes", 0, "10")),
+        ]
+        assert root.load(PROFILE).cases[0].place == ()
+
     def test_without_a_matrix_there_is_one_without_a_name(self, root: Root) -> None:
         assert [case.id for case in root.load(PROFILE).cases] == [""]
 

@@ -13,7 +13,7 @@ from edgebench.claim.catalogue import claim_files
 from edgebench.claim.nodes import read_file, read_text
 from edgebench.claim.schema import claim_schema
 from edgebench.claim.settings import SETTINGS
-from tests.claim.fixtures import MATRIX, PROFILE, TRAIN, VALID, Root, changed
+from tests.claim.fixtures import MATRIX, PROFILE, TRAIN, TRENDS, VALID, Root, changed
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -97,6 +97,12 @@ def test_offers_names_and_descriptions() -> None:
         (MATRIX, "classes: [10, 100]", "classes: 10"),
         (MATRIX, "classes: [10, 100]", "classes: []"),
         (MATRIX, "classes: [10, 100]", "classes: [[10]]"),
+        (TRENDS, "scale: linear", "scale: log10"),
+        (TRENDS, "    along: data.train\n", ""),
+        (TRENDS, "    effect: deficit\n", ""),
+        (TRENDS, "    margin: 0.1", "    margn: 0.1"),
+        (TRENDS, TRENDS[TRENDS.index("  with-data:") :], "  {}\n"),
+        (TRENDS, TRENDS[TRENDS.index("matrix:") : TRENDS.index("effects:")], ""),
     ],
 )
 def test_what_the_loader_refuses_for_its_form_the_schema_refuses(
