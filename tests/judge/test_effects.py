@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,3 +167,70 @@ def test_values_are_differences_whatever_the_accuracies(
     effect, _, tier = made(tmp_path_factory.getbasetemp() / "effects")
     observed = seeds(plain=[a for a, _ in pairs], other=[b for _, b in pairs])
     assert effect_values(effect, tier, observed, range(len(pairs))) == [a - b for a, b in pairs]
+
+
+TRENDS = """
+    claim: Arms differ less with more images
+    where: Figure 1
+    settings:
+      {model: micronet, data: {name: digits, val: 100}, epochs: 3, batch: 16, optimiser: {name: sgd, lr: 0.1}}
+    arms: {plain: {}, other: {epochs: 5}}
+    tiers: {smoke: {looks: [2, 3]}}
+    matrix:
+      size:
+        few: {settings: {data: {train: 100}}, tiers: {smoke: {floor: {top1: 20}}}}
+        more: {settings: {data: {train: 200}}, tiers: {smoke: {floor: {top1: 40}}}}
+        many: {settings: {data: {train: 800}}, tiers: {smoke: {floor: {top1: 60}}}}
+    effects: {gap: {value: plain.top1 - other.top1, expect: "> 0"}}
+    trends: {falls: {effect: gap, along: data.train, expect: "< 0", margin: 0.5}}
+"""
+
+
+class TestTrends:
+    @pytest.fixture
+    def trend(self, tmp_path: Path) -> tuple[Effect, Claim, Tier]:
+        claim = roots.load(tmp_path, TRENDS)
+        case = claim.cases[-1]
+        return case.effects["falls"], claim, case.tiers["smoke"]
+
+    @staticmethod
+    def observed(**cases: list[Measured | float]) -> dict[tuple[str, int], Measured]:
+        """Accuracies of `other` by case, 10 below or more; `plain` has 70 everywhere."""
+        others = seeds(**{f"other[{case}]": values for case, values in cases.items()})
+        return others | seeds(**{f"plain[{case}]": [70.0] * 3 for case in cases})
+
+    def test_are_slopes_for_each_seed(self, trend: tuple[Effect, Claim, Tier]) -> None:
+        effect, claim, tier = trend
+        assert len(arms_to_run(effect, claim, tier)) == 6
+        # The gap against log2(train) - log2(100), which is 0, 1 and 3: lines of slope -3 and -1, and none.
+        observed = self.observed(few=[60, 65, 60], more=[63, 66, 70], many=[69, 68, 66])
+        values = effect_values(effect, tier, observed, range(3))
+        assert values == pytest.approx([-3, -1, np.polyfit([0, 1, 3], [10, 0, 4], 1)[0]])
+        verdict = judge_effect(effect, claim, tier, observed, 2)
+        assert verdict == Pending(3)
+
+    def test_a_diverged_arm_counts_with_its_worst_value(self, trend: tuple[Effect, Claim, Tier]) -> None:
+        effect, _, tier = trend
+        observed = self.observed(few=[DIVERGED], more=[70], many=[70])
+        assert effect_values(effect, tier, observed, (0,)) == pytest.approx(
+            [np.polyfit([0, 1, 3], [70, 0, 0], 1)[0]]
+        )
+
+    def test_the_reference_of_every_case_must_reach_its_own_floor(
+        self, trend: tuple[Effect, Claim, Tier]
+    ) -> None:
+        effect, claim, tier = trend
+        observed = self.observed(few=[60, 60], more=[63, 63], many=[69, 69])
+        verdict = judge_effect(effect, claim, tier, observed, 2)
+        assert isinstance(verdict, Verdict)
+        assert verdict.outcome is Outcome.reproduced
+        observed |= seeds(**{"plain[few]": [30, 30], "plain[more]": [50, 20]})
+        lost = judge_effect(effect, claim, tier, observed, 2)
+        assert isinstance(lost, Verdict)
+        assert lost.outcome is Outcome.invalid
+        said = "the reference arm 'plain[more]' has top1 35 on average, below its floor of 40"
+        assert below_floor(claim, tier, observed, 2) == said
+        observed |= seeds(**{"plain[few]": [30, DIVERGED]})
+        assert (
+            below_floor(claim, tier, observed, 2) == "the reference arm 'plain[few]' diverged at 1 of 2 seeds"
+        )
