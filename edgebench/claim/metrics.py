@@ -83,7 +83,10 @@ _PROPERTY = {
 
 # Medians over the rounds of a trial. No optimiser runs: Table 6 of MobileTL, too, times forward and backward.
 _LATENCY = {
-    "step_ms": Metric("ms", "a training step: forward pass, loss and backward pass"),
+    "step_ms": Metric(
+        "ms", "a training step: forward pass, loss and backward pass; before them its batch, with `augment`"
+    ),
+    "batch_ms": Metric("ms", "the step's share that prepares its batch, of arms with `augment`"),
     "forward_ms": Metric("ms", "the step's forward pass and loss"),
     "backward_ms": Metric("ms", "the step's backward pass"),
     "infer_ms": Metric("ms", "a forward pass in evaluation mode, without gradients"),

@@ -205,6 +205,11 @@ SETTINGS: dict[
     type[TrainSettings]
     | type[ProfileSettings]
     | type[PropertySettings]
+    augment: AugmentSettings | None = Field(
+        None,
+        description="a step prepares its batch first, from bytes in memory, so augmented (`{}`: only gathered and "
+        "normalised); if not given, the batch is there. All arms of a claim or none",
+    )
     | type[LatencySettings]
     | type[DatasetSettings],
 ] = {

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from edgebench.claim.claim import DEFAULT_LOOKS, Tier
-from edgebench.claim.latency import unlike_rounds
+from edgebench.claim.latency import unlike_arms
 from edgebench.claim.metrics import EXACT_KINDS, METRICS
 from edgebench.claim.models import TIERS
 from edgebench.claim.nodes import Node, overlay
@@ -124,7 +124,7 @@ class _Loading:
             if arm not in arms and node is not None:
                 mark = node.value["arms"].keys[arm]
                 self._report(mark, f"no arm is called '{arm}'", did_you_mean(arm, arms))
-        if (unlike := unlike_rounds(resolved)) is not None:
+        if (unlike := unlike_arms(resolved)) is not None:
             self._report(self.mark, unlike)
         timeout, memory = (_number(node, key) for key in ("timeout", "memory"))
         return Tier(name, resolved, self._looks(node), self._floor(node), timeout, memory)

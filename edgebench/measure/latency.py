@@ -6,6 +6,10 @@ that all of them meet the same conditions. Each time is the median over the roun
 
 As in MobileTL's Table 6 (random data, forward and backward pass, the model loaded and warmed up before), no optimiser
 runs, and setting the gradients to None is not timed. Weights are random: no operation here takes its time from values.
+
+With `augment`, a step starts from a batch of images of random bytes in memory, and what prepares it is what a training
+calls: drawing, gathering, cropping, mirroring, operations, normalising, mixing. Each step is an epoch of one batch, so
+that what is drawn once an epoch has its share in every step. Reading and decoding files is not part of it.
 """
 
 from __future__ import annotations
@@ -14,19 +18,25 @@ import gc
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from edgebench.claim.augment import AugmentSettings
 from edgebench.claim.latency import LatencyGroup
 from edgebench.claim.settings import LatencySettings
+from edgebench.data.batches import Batch, TrainBatches
+from edgebench.data.prepared import Prepared
 from edgebench.errors import SettingsError
 from edgebench.methods import strategy
+from edgebench.methods.mixing import mixing_of
 from edgebench.models import registry
 from edgebench.run.environment import available_cores
 from edgebench.run.record import Measured
@@ -39,13 +49,17 @@ _WARM_UP = {"cpu": 2, "cuda": 10}
 
 Stamp = float | torch.cuda.Event
 
+# In ms, of one round: batch_ms is 0 where the batch is there.
+_TIMES = ("batch_ms", "forward_ms", "backward_ms", "step_ms", "infer_ms")
+
 
 def run_latency(group: LatencyGroup, seed: int, device: str = "cpu") -> Measured:
     """Time all arms in turn and return the median of each, in ms, as `ARM/step_ms` and so on.
 
-    A classifier's step is the forward pass, the cross-entropy with random labels, and the backward pass. A single block
-    (a registered name that is no classifier) is taken from the middle of a network: a random gradient comes from above,
-    and the gradient reaches its input. Networks are laid out as for a training here (channels last), in float32.
+    A classifier's step is the forward pass, the cross-entropy with random labels, and the backward pass; with `augment`
+    it first prepares its batch, which takes `ARM/batch_ms`. A single block (a registered name that is no classifier) is
+    taken from the middle of a network: a random gradient comes from above, and the gradient reaches its input. Networks
+    are laid out as for a training here (channels last), in float32.
 
     Args:
         group: the arms by name.
@@ -53,7 +67,8 @@ def run_latency(group: LatencyGroup, seed: int, device: str = "cpu") -> Measured
         device: `cpu` or `cuda`. On a GPU, times are those of its own events, and operations may be non-deterministic.
 
     Raises:
-        SettingsError: more threads than this process has cores, an impossible input or model, or no GPU.
+        SettingsError: more threads than this process has cores, an impossible input or model, no GPU, or a batch to
+            be prepared that no classifier trains on.
         ModelError: the model cannot be built, the method not applied to it, or a batch of 1 has no batch statistics.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
@@ -77,7 +92,7 @@ def run_latency(group: LatencyGroup, seed: int, device: str = "cpu") -> Measured
 
 @dataclass
 class _Arm:
-    """A network with its input, and the times that it took so far: (forward, backward, step, inference) in ms."""
+    """A network with its input, and the times that it took so far: one for each of `_TIMES`, in ms."""
 
     name: str
     settings: LatencySettings
@@ -85,7 +100,8 @@ class _Arm:
     x: Tensor
     labels: Tensor | None  # of a classifier
     gradient: Tensor | None  # of the output of a block
-    times: list[tuple[float, float, float, float]]
+    prepare: Callable[[], Batch] | None  # the next batch, where it is not always `x`
+    times: list[tuple[float, ...]]
 
     @classmethod
     def build(cls, name: str, settings: LatencySettings, seed: int, device: torch.device) -> _Arm:
@@ -100,6 +116,14 @@ class _Arm:
                 expected="a core for each thread",
             )
         is_block, classes = registry.is_block(settings.model.name), settings.classes or 1000
+        prepare = None
+        if settings.augment is not None:
+            if is_block or shape[1] not in (1, 3):
+                raise SettingsError(
+                    f"'augment' with '{settings.model.name}' and {shape[1]} channels",
+                    expected="a classifier of images with 1 or 3 channels",
+                )
+            prepare = _prepares(settings.augment, shape, classes, seed, device)
         torch.manual_seed(seed_value(seed, "init"))
         model = registry.build(
             settings.model, in_channels=shape[1], classes=classes, size=(shape[2], shape[3])
@@ -113,9 +137,9 @@ class _Arm:
         if is_block:
             with torch.no_grad():
                 gradient = torch.randn_like(model.eval()(x))
-        return cls(name, settings, model, x, None if is_block else labels, gradient, [])
+        return cls(name, settings, model, x, None if is_block else labels, gradient, prepare, [])
 
-    def once(self, device: torch.device) -> tuple[float, float, float, float]:
+    def once(self, device: torch.device) -> tuple[float, ...]:
         """A training step and an inference."""
         torch.set_num_threads(self.settings.threads)
         self.model.train()
@@ -123,18 +147,20 @@ class _Arm:
         self.x.grad = None
         finish(device)
         start = _stamp(device)
+        x, labels = (self.x, self.labels) if self.prepare is None else self.prepare()
+        begun = start if self.prepare is None else _stamp(device)
         try:
-            out = self.model(self.x)
+            out = self.model(x)
         except ValueError as error:
             if (explained := strategy.explain(error)) is not None:
                 raise explained from error
             raise
-        if self.labels is not None:
-            out = cross_entropy(out, self.labels)
+        if labels is not None:
+            out = cross_entropy(out, labels)
         between = _stamp(device)
         out.backward(self.gradient)
         end = _stamp(device)
-        step = (_ms(start, between), _ms(between, end), _ms(start, end))
+        step = (_ms(start, begun), _ms(begun, between), _ms(between, end), _ms(start, end))
         del out
         self.model.eval()
         with torch.inference_mode():
@@ -144,11 +170,48 @@ class _Arm:
             return (*step, _ms(start, _stamp(device)))
 
     def medians(self) -> dict[str, float]:
-        names = ("forward_ms", "backward_ms", "step_ms", "infer_ms")
         found = {
-            name: median(times) for name, times in zip(names, zip(*self.times, strict=True), strict=True)
+            name: median(times) for name, times in zip(_TIMES, zip(*self.times, strict=True), strict=True)
         }
+        if self.prepare is None:
+            del found["batch_ms"]
         return found | {"threads": float(self.settings.threads)}
+
+
+def _prepares(
+    augment: AugmentSettings, shape: tuple[int, ...], classes: int, seed: int, device: torch.device
+) -> Callable[[], Batch]:
+    """What prepares one training batch after the other from random images, as many as a batch has.
+
+    Args:
+        shape: of a batch, (B, C, H, W).
+        classes: labels are drawn from them.
+    """
+    draw = np.random.default_rng(seed_value(seed, "images"))
+    count, channels, height, width = shape
+    images = draw.integers(0, 256, (count, height, width, channels), np.uint8)
+    labels = draw.integers(0, classes, count)
+    # Of no folder; the name keeps sets apart that are moved to a device.
+    folder = Path(f"random images {seed} {shape} {classes}")
+    names = tuple(map(str, range(classes)))
+    grey = (0.5,) * channels
+    data = Prepared(folder, images, labels, images[:0], labels[:0], names, "", grey, grey)
+    purposes = ("order", "augment", "affine", "randaugment")
+    order, crops, affine, randaugment = (
+        torch.Generator().manual_seed(seed_value(seed, purpose)) for purpose in purposes
+    )
+    batches = TrainBatches(
+        data, range(count), augment, count, order, crops, device, affine=affine, randaugment=randaugment
+    )
+    methods = mixing_of(augment, classes)
+
+    def prepare() -> Batch:
+        (batch,) = batches
+        for method in methods:
+            batch = method.batch(*batch)
+        return batch
+
+    return prepare
 
 
 def _stamp(device: torch.device) -> Stamp:

@@ -5,11 +5,16 @@ Their randomness comes from torch's global generator, which a trial seeds for ex
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
 from edgebench.methods.hooks import Method
+
+if TYPE_CHECKING:
+    from edgebench.claim.augment import AugmentSettings
 
 
 class Mixup(Method):
@@ -56,3 +61,13 @@ class OneOf(Method):
     def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         drawn = self._methods[int(torch.randint(len(self._methods), ()))]
         return drawn.batch(images, labels)
+
+
+def mixing_of(augment: AugmentSettings, classes: int) -> list[Method]:
+    """The batch transforms that the settings ask for, of both one drawn for each batch; empty for none."""
+    mixing: list[Method] = []
+    if augment.mixup is not None:
+        mixing.append(Mixup(augment.mixup.alpha, classes))
+    if augment.cutmix is not None:
+        mixing.append(CutMix(augment.cutmix.alpha, classes))
+    return [OneOf(*mixing)] if len(mixing) > 1 else mixing

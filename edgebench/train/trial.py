@@ -19,7 +19,7 @@ from edgebench.errors import ModelError
 from edgebench.measure.profile_trial import counted
 from edgebench.methods import strategy
 from edgebench.methods.hooks import Method
-from edgebench.methods.mixing import CutMix, Mixup, OneOf
+from edgebench.methods.mixing import mixing_of
 from edgebench.models import checkpoint
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
@@ -215,12 +215,7 @@ def measured(parameters: int, seconds: float, curves: Curves, scores: tuple[Scor
 
 def methods_of(settings: TrainSettings, classes: int) -> list[Method]:
     """The methods that the settings ask for, in the order in which they act."""
-    mixing: list[Method] = []
-    if settings.augment.mixup is not None:
-        mixing.append(Mixup(settings.augment.mixup.alpha, classes))
-    if settings.augment.cutmix is not None:
-        mixing.append(CutMix(settings.augment.cutmix.alpha, classes))
-    return [OneOf(*mixing)] if len(mixing) > 1 else mixing
+    return mixing_of(settings.augment, classes)
 
 
 def pack(correct: Tensor) -> bytes:

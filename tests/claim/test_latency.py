@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from edgebench.claim.expression import parse
-from edgebench.claim.latency import LatencyGroup, check_ratio, unlike_rounds
+from edgebench.claim.latency import LatencyGroup, check_ratio, unlike_arms
 from edgebench.claim.metrics import METRICS
 from edgebench.claim.settings import LatencySettings, ProfileSettings
 from edgebench.errors import ExpressionError
+from edgebench.run.trial import Trial
 from tests.claim.fixtures import Root
 
 ARMS = dict.fromkeys(("a", "b", "c"), frozenset(METRICS["latency"]))
@@ -78,13 +79,28 @@ def test_a_group_holds_the_arms_of_its_kind() -> None:
     assert (group.arms["a"].threads, group.arms["b"].threads) == (1, 2)
 
 
+def test_a_step_prepares_its_batch_in_all_arms_or_in_none() -> None:
+    assert unlike_arms({"a": settings(augment={}), "b": settings(augment={"flip": True})}) is None
+    said = unlike_arms({"a": settings(augment={"flip": True}), "b": settings(), "c": settings()})
+    assert said is not None
+    assert "not to 'b', 'c'" in said
+
+
+def test_augmentation_is_part_of_a_trial_and_its_absence_is_not() -> None:
+    def hashed(*arms: LatencySettings) -> str:
+        return Trial("latency", LatencyGroup.of(dict(zip("ab", arms, strict=False))), 0, None).hash
+
+    assert hashed(settings(), settings(threads=2)) == "a3d0cb05af0af1d42fb734bbb7980977"
+    assert hashed(settings(augment={})) != hashed(settings())
+
+
 def test_rounds_have_to_be_equal() -> None:
-    assert unlike_rounds({"a": settings(rounds=5), "b": settings(rounds=5)}) is None
-    said = unlike_rounds({"a": settings(rounds=5), "b": settings(rounds=6)})
+    assert unlike_arms({"a": settings(rounds=5), "b": settings(rounds=5)}) is None
+    said = unlike_arms({"a": settings(rounds=5), "b": settings(rounds=6)})
     assert said is not None
     assert "'a' 5, 'b' 6" in said
     other = ProfileSettings.model_validate({"model": "micronet", "input": [2, 1, 8, 8]})
-    assert unlike_rounds({"a": other}) is None
+    assert unlike_arms({"a": other}) is None
 
 
 def test_a_claim_loads(root: Root) -> None:
@@ -102,6 +118,13 @@ def test_a_claim_loads(root: Root) -> None:
         ('expect: "> 1"', "expect: == 1", 11, "'==' cannot be expected of a timed quantity"),
         ("looks: [2, 3]", "looks: [2, 3], floor: {step_ms: 1}", 7, "times have no floor"),
         ("looks: [2, 3]", "looks: [2, 3], arms: {a: {rounds: 4}}", 7, "'rounds' differ ('a' 4, 'b' 3)"),
+        ("looks: [2, 3]", "looks: [2, 3], arms: {a: {augment: {}}}", 7, "'augment' is given, but not to 'b'"),
+        (
+            "value: b.step_ms / a.step_ms",
+            "value: b.batch_ms / b.step_ms",
+            10,
+            "'batch_ms' is measured where a step prepares its batch; the arm 'b' has no 'augment'",
+        ),
         ("rounds: 3", "rounds: 2", 7, "'rounds' is the number 2; expected at least 3"),
         ("rounds: 3", "threads: 0", 7, "'threads' is the number 0; expected at least 1"),
     ],
