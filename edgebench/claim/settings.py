@@ -190,6 +190,11 @@ class LatencySettings(Strict):
     threads: Annotated[int, Field(ge=1, le=1024)] = Field(
         1, description="threads that the operations of a CPU may use"
     )
+    augment: AugmentSettings | None = Field(
+        None,
+        description="a step prepares its batch first, from bytes in memory, so augmented (`{}`: only gathered and "
+        "normalised); if not given, the batch is there. All arms of a claim or none",
+    )
 
 
 class DatasetSettings(Strict):
@@ -205,11 +210,6 @@ SETTINGS: dict[
     type[TrainSettings]
     | type[ProfileSettings]
     | type[PropertySettings]
-    augment: AugmentSettings | None = Field(
-        None,
-        description="a step prepares its batch first, from bytes in memory, so augmented (`{}`: only gathered and "
-        "normalised); if not given, the batch is there. All arms of a claim or none",
-    )
     | type[LatencySettings]
     | type[DatasetSettings],
 ] = {
