@@ -48,7 +48,14 @@ class TestLoading:
         root.write("another/paper.yaml", PAPER)
         root.write("another/x.yaml", TRAIN)
         catalogue = load(root)
-        expected = ["another/x", "paper/matrix", "paper/profile", "paper/property", "paper/train"]
+        expected = [
+            "another/x",
+            "paper/matrix",
+            "paper/profile",
+            "paper/property",
+            "paper/train",
+            "paper/trends",
+        ]
         assert names(catalogue) == expected
         assert {name: paper.file.title for name, paper in catalogue.papers.items()} == {
             "another": "A paper",
