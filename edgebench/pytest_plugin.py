@@ -194,9 +194,11 @@ class Claims:
         workers = int(worker.get("workercount", 1))
         session = open_session(self.options, shared_by=workers, baseline=baselines.get)
         items = [item for item in tests.items if isinstance(item, EffectItem)]
-        if session.prefetch:
-            for item in items:
+        for item in items:
+            if session.prefetch:
                 self._add(session, item)
+            elif (tier := self.options.tier_of(item.claim, item.case)) is not None:
+                session.expect(tier)
         arguments = worker.get("mainargv", ["", *map(str, self.config.invocation_params.args)])[1:]
         self._log = RunLog(
             session.store,

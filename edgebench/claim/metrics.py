@@ -32,6 +32,12 @@ _TRAIN = {
     "train_loss": Metric("nats", "mean training loss of the last epoch, as optimised", 100.0),
     "gap": Metric("points", "train_top1 - top1, both on un-augmented images", 100.0),
     "params": Metric("", "trainable parameters"),
+    "macs": Metric(
+        "",
+        "multiply-accumulates of convolutions and linear layers for one image; not there where a layer with weights "
+        "has no counting rule",
+    ),
+    "model_bytes": Metric("bytes", "parameters and buffers as stored; of an int8 network, its own"),
     "train_seconds": Metric(
         "s", "wall-clock time of the training epochs, shared out when seeds share a program"
     ),
@@ -110,6 +116,9 @@ _DATASET = {
 # What a training with a `method` measures besides: its cost for a batch, which divergence cannot change.
 METHOD_METRICS = ("params.trained", "flops", "memory.counted", "activation_bytes", "activation_bytes.counted")
 _TRAIN |= {name: _PROFILE[name] for name in METHOD_METRICS}
+
+# What every training of this version measures, one of them at least, and records of older versions lack.
+ADDED = frozenset({"macs", "model_bytes"})
 
 METRICS: dict[Kind, dict[str, Metric]] = {
     "train": _TRAIN,

@@ -106,11 +106,22 @@ class MethodSettings(Strict):
     )
 
 
+class QuantiseSettings(Strict):
+    """Static quantisation after the training: weights and maps as integers, ranges from training images."""
+
+    name: Literal["int8"] = Field(description="8-bit weights and maps")
+    calibration: Positive = Field(256, description="training images from which the ranges of maps are taken")
+    per: Literal["channel", "tensor"] = Field(
+        "channel", description="a scale for each output channel of a weight, or one for the whole"
+    )
+
+
 Model = Annotated[ModelSettings, BeforeValidator(named)]
 Data = Annotated[DataSettings, BeforeValidator(named)]
 Optimiser = Annotated[OptimiserSettings, BeforeValidator(named)]
 Schedule = Annotated[ScheduleSettings, BeforeValidator(named)]
 Method = Annotated[MethodSettings, BeforeValidator(named)]
+Quantise = Annotated[QuantiseSettings, BeforeValidator(named)]
 
 
 class PretrainSettings(Strict):
@@ -159,6 +170,10 @@ class TrainSettings(Strict):
     )
     start: StartSettings | None = Field(None, description="weights to start from; fresh ones if not given")
     method: Method | None = Field(None, description="fine-tuning strategy; everything trains if not given")
+    quantise: Quantise | None = Field(
+        None,
+        description="test the trained network in this form; the training is that of the arm without it, done once",
+    )
 
 
 class ProfileSettings(Strict):

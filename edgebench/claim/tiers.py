@@ -182,6 +182,15 @@ class _Loading:
                 weights.check(settings.start.weights, settings.model)
             except EdgebenchError as error:
                 self._refuse(merged.locate(("start", "weights")), error)
+        if (
+            isinstance(settings, TrainSettings)
+            and settings.quantise is not None
+            and settings.method is not None
+        ):
+            try:
+                options.check_quantisable(settings.method)
+            except EdgebenchError as error:
+                self._refuse(merged.locate(("quantise",)), error)
         return settings
 
     def _refuse(self, mark: Mark, error: EdgebenchError) -> None:

@@ -18,6 +18,9 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "tinytl-l-b": ("frozen_bits",),
 }
 
+# Those whose networks are made of ordinary layers.
+_QUANTISABLE = ("ft-all", "ft-blocks", "ft-last", "ft-bn", "ft-bias", "tinytl-b")
+
 
 def check(settings: MethodSettings) -> None:
     """Accept the settings of a strategy or say what is wrong.
@@ -51,4 +54,18 @@ def check(settings: MethodSettings) -> None:
         raise SettingsError(
             "option 'norms' says which normalisations of the blocks train, and option 'main' freezes them",
             expected="one of the two",
+        )
+
+
+def check_quantisable(settings: MethodSettings) -> None:
+    """Accept a strategy whose networks can be quantised to int8, or say that they cannot.
+
+    Raises:
+        SettingsError: they have layers without integer arithmetic: signed activations, or group normalisations.
+    """
+    if settings.name not in _QUANTISABLE or settings.patches:
+        patched = " with patches" if settings.patches else ""
+        raise SettingsError(
+            f"networks of method '{settings.name}'{patched} cannot be quantised",
+            expected=f"no method, or one of {', '.join(_QUANTISABLE)} without patches",
         )

@@ -94,8 +94,13 @@ def save_state(model: nn.Module, normalisation: Normalisation) -> bytes:
     return tensors.write(model.state_dict(), metadata)
 
 
-def load_state(content: bytes, model: nn.Module, where: str = "stored weights") -> Normalisation:
-    """Fill a network with what `save_state` made of one like it, all but the classifier, in place.
+def load_state(
+    content: bytes, model: nn.Module, where: str = "stored weights", *, whole: bool = False
+) -> Normalisation:
+    """Fill a network with what `save_state` made of one like it, in place.
+
+    Args:
+        whole: its classifier too, which otherwise stays as it is.
 
     Raises:
         DataError: not such a content, or damaged.
@@ -114,8 +119,11 @@ def load_state(content: bytes, model: nn.Module, where: str = "stored weights") 
         raise DataError(
             f"mean and std of the input are missing or unusable ({error})", where=where
         ) from error
-    head = tensors.classifier_path(model)
-    tensors.fill(tensors.without(model.state_dict(), head), tensors.without(stored, head), where)
+    target = model.state_dict()
+    if not whole:
+        head = tensors.classifier_path(model)
+        target, stored = tensors.without(target, head), tensors.without(stored, head)
+    tensors.fill(target, stored, where)
     return normalisation
 
 

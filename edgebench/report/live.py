@@ -18,7 +18,7 @@ from edgebench.report.result import Baselines, Result, assess
 from edgebench.run.case import Judged
 from edgebench.run.harness import open_session
 from edgebench.run.history import RunLog, new_uid
-from edgebench.run.jobs import Progress as Snapshot
+from edgebench.run.job import Progress as Snapshot
 from edgebench.run.options import Options
 from edgebench.run.session import Key, Session
 

@@ -126,7 +126,12 @@ def _comparable(settings: Mapping[str, Any]) -> str | None:
     if "epochs" in settings:
         data, method = settings["data"], settings.get("method")
         given = [data["name"], data.get("size"), data.get("classes"), "train" in data, "val" in data]
-        tuned = ["start" in settings, method, None if method is None else settings["augment"]]
+        tuned = [
+            settings.get("quantise"),
+            "start" in settings,
+            method,
+            None if method is None else settings["augment"],
+        ]
         return json.dumps([settings["model"], *given, None if "train" in data else data.get("val"), *tuned])
     return json.dumps(settings["name"]) if "cases" in settings else None
 

@@ -88,7 +88,10 @@ def state() -> dict[str, str | int | float]:
 
 def versions() -> dict[str, str]:
     """Versions of the libraries that results come from, and of those that run them, where they are installed."""
-    found = {name: _version(name) for name in ("numpy", "torch", "torchvision", "timm", "ray")}
+    found = {
+        name: _version(name)
+        for name in ("numpy", "torch", "torchvision", "timm", "onnx", "onnxruntime", "ray")
+    }
     return {name: version for name, version in found.items() if version != _MISSING}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edgebench.run import environment
 from edgebench.run.executor import Executor
-from edgebench.run.jobs import Progress
+from edgebench.run.job import Progress
 from edgebench.run.local import LocalExecutor
 from edgebench.run.options import Options
 from edgebench.run.outlook import ReadBaseline, StoredOutlook

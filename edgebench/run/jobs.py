@@ -5,57 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgebench.errors import StoreError
 from edgebench.run import environment
 from edgebench.run.executor import DEFAULT_MEMORY, DEFAULT_TIMEOUT, Executor
+from edgebench.run.job import Job, Progress, wider
 from edgebench.run.machine import Machine
-from edgebench.run.record import Record, Status
+from edgebench.run.record import Measured, Record, Status, inherited, never_quantised
 from edgebench.run.store import Held, Store
-from edgebench.run.trial import Trial
+from edgebench.run.trial import ARTEFACT, Trial
 
 RETRIES = 2  # how often a trial that was lost with its machine or process is tried again
 _ASK_AGAIN = 1.0  # seconds between looks at a trial that another process runs
-
-
-@dataclass
-class Job:
-    """A trial that some case needs.
-
-    Attributes:
-        timeout, memory: its limits, in seconds and GiB; the widest of those that its claims give.
-        record: how it ended, None while it has not.
-        cached: the record came from the store.
-        lost: how often it was lost.
-        widened: it failed by a limit that another claim then widened.
-        ask: when to ask again for a trial that another process runs (`time.monotonic`).
-    """
-
-    trial: Trial
-    timeout: float | None
-    memory: float | None
-    record: Record | None = None
-    running: bool = False
-    cached: bool = False
-    lost: int = 0
-    widened: bool = False
-    ask: float = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still to be started, by this process or another."""
-        return self.record is None and not self.running
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A snapshot for progress displays; counts are of trials."""
-
-    running: tuple[str, ...]
-    cached: int
-    finished: int
-    waiting: int
 
 
 class Jobs:
@@ -73,6 +35,7 @@ class Jobs:
         self._machine = Machine(store.path)
         self._since = time.time()
         self._jobs: dict[str, Job] = {}
+        self._kept: set[str] = set()
         self._cached = self._ended = (
             0  # counted, because there may be many jobs, and somebody asks at every turn
         )
@@ -83,27 +46,40 @@ class Jobs:
     def __iter__(self) -> Iterator[Job]:
         return iter(self._jobs.values())
 
+    def keep(self, settings: Iterable[str]) -> None:
+        """Keep the weights of trainings with these settings (`Trial.settings_json`), if any are run."""
+        self._kept.update(settings)
+
     def need(self, trial: Trial, timeout: float | None, memory: float | None) -> None:
         """Add a trial, and what it needs unless it is there, with the records that the store has of them."""
         if (job := self._jobs.get(trial.hash)) is None:
             job = self._jobs[trial.hash] = Job(trial, timeout, memory)
-            if (record := self.store.get(trial.hash, self.identity)) is not None:
+            if (record := self.store.get(trial.hash, self.identity, trial.wanted)) is not None:
                 self._found(job, record)
         else:
             before = (job.timeout, job.memory)
-            job.timeout = _wider(job.timeout, timeout, DEFAULT_TIMEOUT)
-            job.memory = _wider(job.memory, memory, DEFAULT_MEMORY)
+            job.timeout = wider(job.timeout, timeout, DEFAULT_TIMEOUT)
+            job.memory = wider(job.memory, memory, DEFAULT_MEMORY)
             limited = job.record is not None and job.record.status in (Status.timed_out, Status.out_of_memory)
             if limited and (job.timeout, job.memory) != before:  # what it failed by no longer holds
                 job.record, job.widened = None, True
                 self._ended -= 1
+            if not trial.wanted <= job.trial.wanted:
+                job.trial = job.trial.wanting(trial.wanted)
+                self._ask_for_more(job)
         if trial.needs is not None and job.record is None:
             self.need(trial.needs, timeout, memory)
 
     def first(self, jobs: Iterable[Job]) -> list[Job]:
-        """What open jobs need and what has not ended yet, each once."""
-        needs = {job.trial.needs.hash for job in jobs if job.trial.needs is not None and job.is_open}
-        return [self._jobs[each] for each in sorted(needs) if self._jobs[each].record is None]
+        """What open jobs need beside each other and what has not ended yet, each once."""
+        given = {job.trial.hash: job for job in jobs}
+        found, ahead = dict(given), list(given.values())
+        while ahead:
+            needs = {job.trial.needs.hash for job in ahead if job.trial.needs is not None and job.is_open}
+            ahead = [self._jobs[each] for each in sorted(needs - found.keys())]
+            ahead = [job for job in ahead if job.record is None]
+            found |= {job.trial.hash: job for job in ahead}
+        return [job for trial_hash, job in found.items() if trial_hash not in given]
 
     def fill(self, queue: Sequence[Job]) -> None:
         """Start jobs in the order of the queue while there are free workers.
@@ -143,15 +119,21 @@ class Jobs:
         ended = self.executor.wait(seconds)
         if not self.executor.running:
             self._machine.release()
+        records: list[tuple[Trial, Record]] = []
         for trial, record in ended:
             job = self._jobs[trial.hash]
             job.running = False
             if record.status is Status.lost and job.lost < RETRIES:
                 job.lost += 1
             else:
+                if job.training is not None:
+                    record = inherited(record, job.training)
                 job.record = record
                 self._ended += 1
-        for trial, record in ended:  # after all of them are noted, because a full disk raises here
+                if not job.trial.wanted <= trial.wanted:  # more was asked for while it ran
+                    self._ask_for_more(job)
+            records.append((trial, record))
+        for trial, record in records:  # after all of them are noted, because a full disk raises here
             self.store.finish(record, self.identity, trial.describe(), trial.settings_json)
 
     def progress(self) -> Progress:
@@ -168,22 +150,44 @@ class Jobs:
 
     def _startable(self, queue: Iterable[Job]) -> list[Job]:
         """The queue with what its trials need in their place, where that is not there yet."""
-        found: dict[str, Job] = {}
-        for job in queue:
-            first = self._jobs[job.trial.needs.hash] if job.trial.needs is not None else None
-            if first is None or (first.record is not None and first.record.status is Status.ok):
-                found.setdefault(job.trial.hash, job)
-            elif first.record is None:
-                found.setdefault(first.trial.hash, first)
-            elif job.record is None:
-                message = f"{first.trial.describe()}, from whose weights it starts: {first.record.status}"
-                if first.record.message:
-                    message += f": {first.record.message}"
-                # The same status, so that what failed by a limit is tried again together under a wider one.
-                status = Status.error if first.record.status.is_outcome else first.record.status
-                job.record = Record(job.trial.hash, status, None, 0.0, message)
-                self._ended += 1
-        return list(found.values())
+        ready = (self._ready(job) for job in queue)
+        return list({job.trial.hash: job for job in ready if job is not None}.values())
+
+    def _ready(self, job: Job) -> Job | None:
+        """The job, or what has to be run before it; None where that left no weights, which ends the job too."""
+        if job.trial.needs is None:
+            return job
+        first = self._jobs[job.trial.needs.hash]
+        if first.record is None:
+            return self._ready(first)
+        if first.record.status is Status.ok:
+            return job
+        if job.record is None:
+            job.record = self._without(job, first.record)
+            self._ended += 1
+        return None
+
+    def _without(self, job: Job, first: Record) -> Record:
+        """The record of a job that what it needs left without weights."""
+        assert job.trial.needs is not None
+        if job.trial.quantises and first.status is Status.diverged:
+            record = never_quantised(job.trial.hash, first)
+            self.store.finish(record, self.identity, job.trial.describe(), job.trial.settings_json)
+            return record
+        message = f"{job.trial.needs.describe()}, from whose weights it starts: {first.status}"
+        if first.message:
+            message += f": {first.message}"
+        # The same status, so that what failed by a limit is tried again together under a wider one.
+        status = Status.error if first.status.is_outcome else first.status
+        return Record(job.trial.hash, status, None, 0.0, message)
+
+    def _outcome_of(self, trial: Trial) -> Measured:
+        """What the trial that this one needs measured."""
+        assert trial.needs is not None
+        record = self._jobs[trial.needs.hash].record
+        assert record is not None
+        assert record.measured is not None
+        return record.measured
 
     def _start_of(self, job: Job) -> bytes | None:
         """The artefact that the trial starts from.
@@ -193,13 +197,21 @@ class Jobs:
         """
         if job.trial.needs is None:
             return None
-        record = self._jobs[job.trial.needs.hash].record
-        assert record is not None
-        assert record.measured is not None
-        if record.measured.artefact is not None:
-            return record.measured.artefact
-        assert record.measured.artefact_digest is not None
-        return self.store.artefacts.get(record.measured.artefact_digest)
+        measured = self._outcome_of(job.trial)
+        if measured.artefact is not None:
+            return measured.artefact
+        assert measured.artefact_digest is not None
+        return self.store.artefacts.get(measured.artefact_digest)
+
+    def _ask_for_more(self, job: Job) -> None:
+        """Run a trial again whose record lacks what is wanted of it now."""
+        if job.record is None or not job.record.status.is_outcome or job.record.has(job.trial.wanted):
+            return
+        if job.cached:
+            self._cached -= 1
+        else:
+            self._ended -= 1
+        job.record, job.cached = None, False
 
     def _beside(self, job: Job, queue: Iterable[Job]) -> list[Job]:
         """Further seeds of the job's arm, as many as the executor wants in one program."""
@@ -222,10 +234,10 @@ class Jobs:
             return
         timeout, memory = leased[0].timeout, leased[0].memory
         for job in leased[1:]:
-            timeout = _wider(timeout, job.timeout, DEFAULT_TIMEOUT)
-            memory = _wider(memory, job.memory, DEFAULT_MEMORY)
+            timeout = wider(timeout, job.timeout, DEFAULT_TIMEOUT)
+            memory = wider(memory, job.memory, DEFAULT_MEMORY)
         try:
-            trials, start = tuple(job.trial for job in leased), self._start_of(leased[0])
+            trials, start = tuple(map(self._submitted, leased)), self._start_of(leased[0])
             # A trial without such a need may be run by any executor that knows of none.
             further = {} if start is None else {"start": start}
             self.executor.submit(trials, timeout, memory, **further)
@@ -235,11 +247,16 @@ class Jobs:
             raise
         for job in leased:
             job.running = True
+            job.training = self._outcome_of(job.trial) if job.trial.quantises else None
+
+    def _submitted(self, job: Job) -> Trial:
+        kept = job.trial.settings_json in self._kept
+        return job.trial.wanting([ARTEFACT]) if kept else job.trial
 
     def _lease(self, job: Job, together: int) -> bool:
         """Whether the trial is ours to run; else its record is noted, or when to ask again."""
         longest = (job.timeout or DEFAULT_TIMEOUT) * together
-        found = self.store.acquire(job.trial.hash, self.identity, longest)
+        found = self.store.acquire(job.trial.hash, self.identity, longest, job.trial.wanted)
         if isinstance(found, Record):
             self._found(job, found)
         elif isinstance(found, Held):
@@ -256,7 +273,3 @@ class Jobs:
     def _found(self, job: Job, record: Record) -> None:
         job.record, job.cached = record, True
         self._cached += 1
-
-
-def _wider(one: float | None, other: float | None, default: float) -> float | None:
-    return None if one is None and other is None else max(one or default, other or default)

@@ -68,8 +68,10 @@ class StoredOutlook(Outlook):
     def record(self, trial: Trial) -> Record | None:
         """The trial's record, when the store has it."""
         found = self._records.get(trial.hash)
+        if found is not None and not found.has(trial.wanted):
+            return None
         if found is None and self._store is not None:
-            found = self._store.get(trial.hash, self._identity)
+            found = self._store.get(trial.hash, self._identity, trial.wanted)
             if found is not None:
                 self._records[trial.hash] = found
                 if found.status is Status.ok:
@@ -107,7 +109,7 @@ class StoredOutlook(Outlook):
             StoreError: when the store cannot be read.
         """
         arms = arms_to_run(effect, claim, tier)
-        pairs = trials_of(claim, tier, arms, range(tier.looks[-1]))
+        pairs = trials_of(claim, tier, arms, range(tier.looks[-1]), (effect,))
         trials = tuple({trial.hash: trial for _, trial in pairs}.values())
         observed: dict[tuple[str, int], Measured] = {}
         for arm, trial in pairs:

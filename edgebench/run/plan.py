@@ -254,14 +254,13 @@ def _with_costs(outlook: StoredOutlook, item: Item, prospect: Prospect, trials: 
     mine = [trial for trial in prospect.trials if trial.seed < needed]
     used: list[tuple[int, Trial]] = []  # the seed for which each is needed first
     for trial in mine:
-        if trial.needs is not None and outlook.record(trial) is None:
-            used.append((trial.seed, trial.needs))
-        used.append((trial.seed, trial))
+        used += [(trial.seed, each) for each in _with_needs(outlook, trial)]
     seeds: dict[str, int] = {}
     for seed, trial in used:
         seeds.setdefault(trial.hash, seed)
         if trial.hash not in trials:
-            trials[trial.hash] = Needed(trial, outlook.record(trial) is not None, outlook.cost(trial))
+            trials[trial.hash] = Needed(trial, True, outlook.cost(trial))
+        trials[trial.hash].cached &= outlook.record(trial) is not None  # one may want more of it than another
         trials[trial.hash].cases[case] = None
     looks: list[Look] = []
     sources: set[str] = set()
@@ -276,3 +275,11 @@ def _with_costs(outlook: StoredOutlook, item: Item, prospect: Prospect, trials: 
         trials[each].spared *= 1 - item.reach[index]
         trials[each].is_next |= index == 0
     return item
+
+
+def _with_needs(outlook: StoredOutlook, trial: Trial) -> list[Trial]:
+    """The trial after what has to be run before it."""
+    needs = (
+        [] if trial.needs is None or outlook.record(trial) is not None else _with_needs(outlook, trial.needs)
+    )
+    return [*needs, trial]

@@ -27,7 +27,7 @@ from edgebench.run.record import Record, Status
 from edgebench.run.trial import Trial
 
 # Packages that are no part of an identity, but of which one version has to run everywhere.
-_PACKAGES = ("numpy", "timm")
+_PACKAGES = ("numpy", "timm", "onnx", "onnxruntime")
 _CODE = "EdgeBench's code"
 
 Conditions = Mapping[str, str | int]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from edgebench.claim.metrics import ADDED
+from edgebench.run.trial import ARTEFACT
 
 
 class Status(StrEnum):
@@ -69,3 +72,33 @@ class Record:
     seconds: float
     message: str = ""
     environment: dict[str, object] = field(default_factory=dict)
+
+    def has(self, wanted: frozenset[str]) -> bool:
+        """Whether it has what a trial wants of it (`Trial.wanted`).
+
+        A training that diverged has no weights. A metric that this version could not measure is not asked for again.
+        """
+        if self.measured is None:
+            return not wanted
+        artefact = self.measured.artefact is not None or self.measured.artefact_digest is not None
+        older = self.measured.metrics.keys().isdisjoint(ADDED)
+        return (ARTEFACT not in wanted or artefact or self.measured.diverged) and not (
+            wanted & ADDED and older
+        )
+
+
+def inherited(record: Record, training: Measured) -> Record:
+    """The record of a quantised network with what its training measured: all that it did not measure itself."""
+    if record.measured is None:
+        return record
+    metrics = {**training.metrics, **record.measured.metrics}
+    return replace(record, measured=replace(record.measured, metrics=metrics, curves=training.curves))
+
+
+def never_quantised(trial: str, training: Record) -> Record:
+    """The record of a trial whose training diverged: there is nothing to quantise, and that is its outcome."""
+    assert training.measured is not None
+    # As many bytes as it would have had, nobody knows.
+    metrics = {name: value for name, value in training.measured.metrics.items() if name != "model_bytes"}
+    measured = Measured(metrics, training.measured.curves, diverged=True)
+    return Record(trial, Status.diverged, measured, 0.0, "", training.environment)

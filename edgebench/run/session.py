@@ -17,11 +17,12 @@ from edgebench.judge.effects import arms_to_run, judge_effect
 from edgebench.judge.verdict import Pending, Verdict
 from edgebench.run.case import CaseState, Judged
 from edgebench.run.executor import Executor
-from edgebench.run.jobs import Job, Jobs, Progress
+from edgebench.run.job import Job, Progress
+from edgebench.run.jobs import Jobs
 from edgebench.run.order import Outlook, promise
 from edgebench.run.record import Measured, Status
 from edgebench.run.store import Store
-from edgebench.run.trial import Trial, trials_of
+from edgebench.run.trial import Trial, quantised, trials_of
 
 _POLL = 0.2  # seconds between looks at trials that another process runs
 
@@ -67,7 +68,12 @@ class Session:
         key = (str(claim.path), case.id)
         if key not in self._cases:
             self._cases[key] = CaseState(claim, case, tier, dict(case.effects), tier.looks[0])
+            self.expect(tier)
         return key
+
+    def expect(self, tier: Tier) -> None:
+        """Say that a tier may be run: trainings that some of its arms quantise keep their weights from now on."""
+        self.jobs.keep(quantised(tier))
 
     def settle(self, key: Key) -> dict[str, Judged]:
         """Run what the case still needs, before all others, and return what became of each of its effects.
@@ -232,7 +238,7 @@ class Session:
         if state.planned == (state.look, arms):
             return
         state.planned, state.needed = (state.look, arms), {}
-        for arm, trial in trials_of(claim, tier, arms, range(state.look)):
+        for arm, trial in trials_of(claim, tier, arms, range(state.look), state.pending.values()):
             state.needed[arm, trial.seed] = trial.hash
             self.jobs.need(trial, tier.timeout, tier.memory)
         state.verdicts, state.promise = (), None

@@ -40,8 +40,12 @@ class Store(Database):
         self.artefacts = Artefacts(path.parent / "artefacts")
         super().__init__(path)
 
-    def get(self, trial: str, identity: str) -> Record | None:
-        """The finished record of a trial made under this identity, or None."""
+    def get(self, trial: str, identity: str, wanted: frozenset[str] = frozenset()) -> Record | None:
+        """The finished record of a trial made under this identity, or None; also where it lacks what is wanted of it.
+
+        Args:
+            wanted: as of `Trial.wanted`.
+        """
         rows = self.rows(
             "SELECT status, seconds, measured, correct, environment FROM record WHERE trial = ? AND identity = ?",
             (trial, identity),
@@ -51,14 +55,15 @@ class Store(Database):
         status, seconds, measured, correct, environment = rows[0]
         try:
             content = json.loads(measured)
-            if content.get("artefact") is not None and not self.artefacts.has(content["artefact"]):
-                return None  # somebody deleted it: the trial has to be run again
             curves = {name: tuple(values) for name, values in content["curves"].items()}
             artefact = content.get("artefact")
+            if artefact is not None and not self.artefacts.has(artefact):
+                artefact = None  # somebody deleted it: who wants it has to run the trial again
             found = Measured(
                 content["metrics"], curves, correct, content["diverged"], artefact_digest=artefact
             )
-            return Record(trial, Status(status), found, seconds, "", json.loads(environment))
+            record = Record(trial, Status(status), found, seconds, "", json.loads(environment))
+            return record if record.has(wanted) else None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"the record of trial {trial} cannot be read ({type(error).__name__}: {error})",
@@ -88,14 +93,16 @@ class Store(Database):
             (identity, Status.ok),
         )
 
-    def acquire(self, trial: str, identity: str, limit: float) -> Record | Held | None:
+    def acquire(
+        self, trial: str, identity: str, limit: float, wanted: frozenset[str] = frozenset()
+    ) -> Record | Held | None:
         """Take the lease of a trial: None when it is ours to run, else the finished record or who holds it.
 
         Whether a process of another host still runs cannot be seen; its lease ends `limit` seconds (the longest that
         the trial may take) after it was taken, and a little.
         """
         with self.transaction():
-            if (record := self.get(trial, identity)) is not None:
+            if (record := self.get(trial, identity, wanted)) is not None:
                 return record
             row = self._db.execute(
                 "SELECT owner, started FROM lease WHERE trial = ? AND identity = ?", (trial, identity)
@@ -131,8 +138,9 @@ class Store(Database):
                 correct = content.pop("correct")
                 del content["how"]  # said in the environment
                 del content["artefact"], content["artefact_digest"]
-                if artefact is not None:
-                    content["artefact"] = artefact
+                # A trial that is run again yields the same weights, asked for or not.
+                if (kept := artefact or self._artefact_of(record.trial, identity)) is not None:
+                    content["artefact"] = kept
                 self._db.execute(
                     "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (record.trial, identity, record.status, record.seconds, json.dumps(content, allow_nan=False),
@@ -145,6 +153,12 @@ class Store(Database):
                      created),
                 )  # fmt: skip
             self._release(record.trial, identity)
+
+    def _artefact_of(self, trial: str, identity: str) -> str | None:
+        """The digest of the artefact that a stored record names."""
+        rows = self.rows("SELECT measured FROM record WHERE trial = ? AND identity = ?", (trial, identity))
+        artefact = json.loads(rows[0][0]).get("artefact") if rows else None
+        return None if artefact is None else str(artefact)
 
     def release(self, trial: str, identity: str) -> None:
         """Give back the lease of a trial that was not finished."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from edgebench.claim.claim import Claim, Tier
+from edgebench.claim.claim import Claim, Effect, Tier
 from edgebench.claim.latency import LatencyGroup
+from edgebench.claim.metrics import ADDED
 from edgebench.claim.settings import DatasetSettings, Kind, Settings, TrainSettings
 from edgebench.data.source import digest
 from edgebench.models import checkpoint
@@ -18,6 +19,8 @@ from edgebench.models import checkpoint
 # change of code can change a result: stored records of other semantics are then left alone, not served.
 HASH_VERSION = 1
 SEMANTICS = 1
+
+ARTEFACT = "artefact"  # in `Trial.wanted`
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Trial:
         weights: digest of the checkpoint that a training starts from.
         needs: the trial whose trained weights it starts from.
         keeps: the trained weights are kept, for trials that need them.
+        wanted: what its record has to have beyond what every one has: its `ARTEFACT`, or metrics that records of older
+            versions lack. No part of what the trial is: two that differ by it alone are equal, and share a record.
     """
 
     kind: Kind
@@ -39,6 +44,7 @@ class Trial:
     weights: str | None = None
     needs: Trial | None = None
     keeps: bool = False
+    wanted: frozenset[str] = field(default=frozenset(), compare=False)
 
     @cached_property
     def hash(self) -> str:
@@ -66,6 +72,20 @@ class Trial:
         return _canonical(self._settings)
 
     @property
+    def quantises(self) -> bool:
+        """Whether it scores the network of the trial that it needs in another form, and trains nothing."""
+        return isinstance(self.settings, TrainSettings) and self.settings.quantise is not None
+
+    def at(self, seed: int) -> Trial:
+        """The same at another seed; with the training of that seed, where it only quantises."""
+        needs = self.needs.at(seed) if self.quantises and self.needs is not None else self.needs
+        return replace(self, seed=seed, needs=needs)
+
+    def wanting(self, wanted: Iterable[str]) -> Trial:
+        """The same, of whose record more is wanted."""
+        return replace(self, wanted=self.wanted | frozenset(wanted))
+
+    @property
     def alone(self) -> bool:
         """Whether nothing else may run meanwhile: times are taken on cores that are not busy."""
         return self.kind == "latency"
@@ -79,7 +99,8 @@ class Trial:
         settings = self.settings
         if isinstance(settings, TrainSettings):
             how = f", {settings.method.name}" if settings.method is not None else ""
-            return f"{settings.model.name} on {settings.data.name}{how}, seed {self.seed}"
+            form = f", {settings.quantise.name}" if settings.quantise is not None else ""
+            return f"{settings.model.name} on {settings.data.name}{how}{form}, seed {self.seed}"
         if isinstance(settings, LatencyGroup):
             return f"latency of {', '.join(settings.arms)}, repetition {self.seed}"
         if isinstance(settings, DatasetSettings):
@@ -101,10 +122,15 @@ def seed_value(index: int, purpose: str = "") -> int:
     return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
 
 
-def trials_of(claim: Claim, tier: Tier, arms: tuple[str, ...], seeds: range) -> list[tuple[str, Trial]]:
+def trials_of(
+    claim: Claim, tier: Tier, arms: tuple[str, ...], seeds: range, effects: Iterable[Effect] = ()
+) -> list[tuple[str, Trial]]:
     """The trials of some arms over some seeds, seeds interleaved: every arm of one seed before the next seed.
 
     Latency is measured for all arms of the tier in one trial, which is then the trial of each of them.
+
+    Args:
+        effects: those that read the records, by which they say what they want of them.
 
     Raises:
         DataError: when a dataset is missing.
@@ -116,7 +142,11 @@ def trials_of(claim: Claim, tier: Tier, arms: tuple[str, ...], seeds: range) -> 
         timed = [Trial(claim.kind, group, seed, None) for seed in seeds]
         return [(arm, trial) for trial in timed for arm in arms]
     first = {arm: resolve(claim.kind, tier.arms[arm]) for arm in arms}
-    return [(arm, replace(first[arm], seed=seed)) for seed in seeds for arm in arms]
+    if claim.kind == "train":
+        read = [reference for effect in effects for reference in effect.value.references]
+        for arm in arms:
+            first[arm] = first[arm].wanting(name for of, name in read if of == arm and name in ADDED)
+    return [(arm, first[arm].at(seed)) for seed in seeds for arm in arms]
 
 
 def resolve(kind: Kind, settings: Settings) -> Trial:
@@ -129,12 +159,28 @@ def resolve(kind: Kind, settings: Settings) -> Trial:
         return Trial(kind, settings, 0, digest(settings.data))
     if not isinstance(settings, TrainSettings):
         return Trial(kind, settings, 0, None)
+    if settings.quantise is not None:
+        # The metrics too, because the quantised network's record takes them over.
+        training = resolve(kind, _training(settings)).wanting({ARTEFACT, *ADDED})
+        return Trial(kind, settings, 0, training.data, training.weights, training)
     weights, needs = None, None
     if (start := settings.start) is not None:
         if start.pretrain is not None:
             # The same for all seeds, as a published checkpoint is; a pretraining for each would only cost.
             first = TrainSettings(model=settings.model, **dict(start.pretrain))
-            needs = replace(resolve("train", first), keeps=True)
+            needs = replace(resolve("train", first), keeps=True).wanting([ARTEFACT])
         elif start.weights is not None:
             weights = checkpoint.digest(start.weights, settings.model)
     return Trial(kind, settings, 0, digest(settings.data), weights, needs)
+
+
+def quantised(tier: Tier) -> set[str]:
+    """`Trial.settings_json` of the trainings whose networks arms of a tier quantise."""
+    arms = [settings for settings in tier.arms.values() if isinstance(settings, TrainSettings)]
+    trainings = [_training(settings) for settings in arms if settings.quantise is not None]
+    return {Trial("train", settings, 0, None).settings_json for settings in trainings}
+
+
+def _training(settings: TrainSettings) -> TrainSettings:
+    """The training whose network the settings quantise."""
+    return settings.model_copy(update={"quantise": None})

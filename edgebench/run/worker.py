@@ -19,7 +19,7 @@ from edgebench.claim.settings import TrainSettings
 from edgebench.errors import DataError, EdgebenchError
 from edgebench.run import environment
 from edgebench.run.record import Measured, Record, Status
-from edgebench.run.trial import Trial
+from edgebench.run.trial import ARTEFACT, Trial
 
 
 def work(
@@ -111,10 +111,15 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None 
 
         return [run_latency(settings, seed, device) for seed in seeds]
     assert not isinstance(settings, LatencySettings), "one arm alone is never timed"
+    if trials[0].quantises:
+        from edgebench.train.quantised import run_quantised
+
+        return [run_quantised(settings, trial.seed, trial.data, weights=start) for trial in trials]
     from edgebench.train.together import run_trainings
 
     _check_weights(settings, trials[0].weights)
-    return run_trainings(settings, seeds, trials[0].data, device, weights=start, keeps=trials[0].keeps)
+    keeps = any(trial.keeps or ARTEFACT in trial.wanted for trial in trials)
+    return run_trainings(settings, seeds, trials[0].data, device, weights=start, keeps=keeps)
 
 
 def _check_weights(settings: TrainSettings, planned: str | None) -> None:

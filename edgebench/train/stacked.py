@@ -14,6 +14,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +63,14 @@ class Stack(nn.Module):
             logits: Tensor = vmap(self._one)(parameters, self._statistics, images)
         return logits
 
+    @torch.no_grad()
+    def hand_back(self, networks: Sequence[nn.Module]) -> None:
+        """Copy the values into the networks, in their order, in place."""
+        values = {**dict(zip(self._names, self._stacked, strict=True)), **self._statistics}
+        for index, network in enumerate(networks):
+            for name, tensor in (*network.named_parameters(), *network.named_buffers()):
+                tensor.copy_(values[name][index])
+
     def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor) -> Tensor:
         logits: Tensor = functional_call(self._code[0], (parameters, buffers), (images,))
         return logits
@@ -94,7 +103,12 @@ class StackedBatches:
 
 
 def run_stacked(
-    settings: TrainSettings, seeds: Sequence[int], content: str | None = None, device: str = "cpu"
+    settings: TrainSettings,
+    seeds: Sequence[int],
+    content: str | None = None,
+    device: str = "cpu",
+    *,
+    keeps: bool = False,
 ) -> list[Measured]:
     """As `run_training` for each of the seeds, in their order, but in one program.
 
@@ -120,7 +134,15 @@ def run_stacked(
         both = zip(evaluate(stack, tests), evaluate(stack, seen), strict=True)
         scores = [found if well else None for found, well in zip(both, sound, strict=True)]
     parameters = trainable_parameters(stack) // len(seeds)
-    return [measured(parameters, seconds, *each) for each in zip(curves, scores, strict=True)]
+    inference = starts[0].inference_costs()
+    found = [measured(parameters, seconds, *each, inference) for each in zip(curves, scores, strict=True)]
+    if not keeps:
+        return found
+    stack.hand_back([start.model for start in starts])
+    return [
+        each if each.diverged else replace(each, artefact=start.artefact())
+        for start, each in zip(starts, found, strict=True)
+    ]
 
 
 def _fit(

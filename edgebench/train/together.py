@@ -90,7 +90,7 @@ def run_trainings(
     found: list[Measured] = []
     if choice.seeds > 1:
         try:
-            found = run_stacked(settings, seeds, content, device)
+            found = run_stacked(settings, seeds, content, device, keeps=keeps)
         except torch.OutOfMemoryError:
             choice = replace(choice, seeds=1, why=_NO_ROOM)
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from edgebench.data.prepared import Prepared, prepare
 from edgebench.data.raw import Labels
 from edgebench.data.split import split
 from edgebench.errors import ModelError
+from edgebench.measure.inference import inference_costs
 from edgebench.measure.profile_trial import counted
 from edgebench.methods import strategy
 from edgebench.methods.hooks import Method
@@ -59,6 +60,16 @@ class Start:
     costs: dict[str, float] = field(default_factory=dict)
     maps: Maps | None = None
     whole: nn.Module | None = None
+
+    def artefact(self) -> bytes:
+        """The network as it is, for trials that start from it."""
+        return checkpoint.save_state(
+            self.whole or self.model, checkpoint.Normalisation(self.data.mean, self.data.std)
+        )
+
+    def inference_costs(self) -> dict[str, float]:
+        """What inference with the trained network costs, for its record."""
+        return inference_costs(self.whole or self.model, self.data.shape)
 
     def final_batches(self) -> tuple[Sequence[Batch], Sequence[Batch]]:
         """All test images, then all training images, un-augmented: what the trained network is scored on."""
@@ -159,11 +170,8 @@ def run_training(
     if not diverged:
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
-    found = measured(trainable_parameters(start.model), seconds, curves, scores)
-    artefact = None
-    if keeps and not diverged:
-        expected = checkpoint.Normalisation(start.data.mean, start.data.std)
-        artefact = checkpoint.save_state(start.whole or start.model, expected)
+    found = measured(trainable_parameters(start.model), seconds, curves, scores, start.inference_costs())
+    artefact = start.artefact() if keeps and not diverged else None
     return replace(found, metrics=found.metrics | start.costs, how=how, artefact=artefact)
 
 
@@ -194,9 +202,20 @@ def _forward(start: Start, settings: TrainSettings) -> tuple[Forward, dict[str, 
     return forward, {"compile": str(decision), "compiled": said}
 
 
-def measured(parameters: int, seconds: float, curves: Curves, scores: tuple[Score, Score] | None) -> Measured:
-    """What a training yields, from its curves and the final scores on test and training images; None: it diverged."""
-    metrics = {"params": float(parameters), "train_seconds": seconds}
+def measured(
+    parameters: int,
+    seconds: float,
+    curves: Curves,
+    scores: tuple[Score, Score] | None,
+    inference: Mapping[str, float],
+) -> Measured:
+    """What a training yields.
+
+    Args:
+        scores: the final ones, on test and training images; None: it diverged.
+        inference: what inference with the network costs.
+    """
+    metrics = {"params": float(parameters), "train_seconds": seconds, **inference}
     correct = None
     if scores is not None:
         test, seen = scores

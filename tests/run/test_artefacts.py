@@ -17,9 +17,11 @@ from edgebench.errors import StoreError
 from edgebench.run.artefacts import Artefacts
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.store import Store
+from edgebench.run.trial import ARTEFACT
 
 CONTENT = b"weights" * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
+WANTED = frozenset({ARTEFACT})
 HERE = "identity"
 
 
@@ -150,15 +152,36 @@ def test_records_without_an_artefact_are_stored_as_ever(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_record_whose_artefact_was_deleted_is_not_served(tmp_path: Path) -> None:
+def test_a_record_whose_artefact_was_deleted_is_served_to_those_alone_that_do_not_want_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.sqlite")
     store.finish(done(), HERE, "a trial")
     for path in store.artefacts.folder.iterdir():
         path.unlink()
-    assert store.get("t", HERE) is None
-    assert store.acquire("t", HERE, 60) is None, "ours to run"
+    served = store.get("t", HERE)
+    assert served is not None
+    assert served.measured == Measured({"top1": 97.5}, {"val_top1": (90.0,)})
+    assert store.get("t", HERE, WANTED) is None
+    assert store.acquire("t", HERE, 60, WANTED) is None, "ours to run"
     store.finish(done(), HERE, "a trial")
-    assert store.get("t", HERE) is not None
+    assert store.get("t", HERE, WANTED) is not None
+    store.close()
+
+
+def test_a_trial_that_is_run_again_without_its_artefact_keeps_the_one_that_is_there(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.sqlite")
+    store.finish(done(), HERE, "a trial")
+    store.finish(done(None), HERE, "a trial")
+    found = store.get("t", HERE, WANTED)
+    assert found is not None
+    assert found.measured is not None
+    assert found.measured.artefact_digest == DIGEST
+    store.close()
+
+
+def test_of_a_diverged_trial_no_artefact_is_wanted(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.sqlite")
+    store.finish(Record("t", Status.diverged, Measured({}, diverged=True), 1.0), HERE, "a trial")
+    assert store.get("t", HERE, WANTED) is not None
     store.close()
 
 
