@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edgebench.claim.augment import AugmentSettings
 from edgebench.claim.loader import load_claim
 from edgebench.claim.settings import DatasetSettings, TrainSettings
 from edgebench.data.prepared import prepare
@@ -26,14 +28,26 @@ def cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fixtures.cifar100_folder(tmp_path / "cifar-100-python", TRAIN, TEST)
 
 
+ABLATED = {
+    "crop": 4,
+    "flip": True,
+    "randaugment": {"ops": 2, "magnitude": 9},
+    "mixup": {"alpha": 0.2},
+    "cutmix": {"alpha": 1.0},
+}
+
+
 @pytest.mark.usefixtures("cifar100")
+@pytest.mark.parametrize("augment", [None, ABLATED])
 @pytest.mark.parametrize("arm", ["constant", "cosine"])
-def test_a_training_as_published_but_for_its_length(arm: str) -> None:
+def test_a_training_as_published_but_for_its_length(arm: str, augment: dict[str, Any] | None) -> None:
+    """And once with all augmentation that goes together, on colour images of 32 pixels."""
     published = load_claim(CLAIMS / "cosine-smoother.yaml").cases[0].tiers["paper"].arms[arm]
     assert isinstance(published, TrainSettings)
     assert (published.epochs, published.data.val, published.schedule.name) == (300, 10_000, arm)
     data = published.data.model_copy(update={"val": VAL})
-    settings = published.model_copy(update={"epochs": 1, "data": data})
+    change = {} if augment is None else {"augment": AugmentSettings.model_validate(augment)}
+    settings = published.model_copy(update={"epochs": 1, "data": data, **change})
     trial = resolve("train", settings)
     measured = run_training(settings, trial.seed, trial.data)
     assert not measured.diverged

@@ -32,6 +32,7 @@ SEEDS = (0, 1, 2)
 ARMS: list[dict[str, Any]] = [
     {"schedule": {"name": "cosine"}},
     {"augment": {"mixup": {"alpha": 0.4}}, "label_smoothing": 0.1},
+    {"augment": {"randaugment": {"ops": 2, "magnitude": 9}, "mixup": {"alpha": 0.2}, "cutmix": {"alpha": 1.0}}},
     {"optimiser": {"name": "sgd", "lr": 0.02, "nesterov": True, "weight_decay": 1e-3}, "augment": {"flip": False}},
     {"optimiser": {"name": "adamw", "lr": 0.003, "momentum": None, "weight_decay": 0.05}},
     {"optimiser": {"name": "nadam", "lr": 0.003, "momentum": None}, "schedule": {"name": "cosine", "warmup": 1}},
