@@ -152,7 +152,9 @@ def test_records_without_an_artefact_are_stored_as_ever(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_record_whose_artefact_was_deleted_is_served_to_those_alone_that_do_not_want_it(tmp_path: Path) -> None:
+def test_a_record_whose_artefact_was_deleted_is_served_to_those_alone_that_do_not_want_it(
+    tmp_path: Path,
+) -> None:
     store = Store(tmp_path / "store.sqlite")
     store.finish(done(), HERE, "a trial")
     for path in store.artefacts.folder.iterdir():
