@@ -75,6 +75,37 @@ def test_similar_trials_are_scaled_by_the_images_seen(changed: dict[str, Any], s
     assert found.seconds == pytest.approx(seconds)
 
 
+RANDAUGMENT = {"randaugment": {"ops": 2, "magnitude": 9}}
+
+
+@pytest.mark.parametrize(
+    ("augment", "share"),
+    [
+        ({"crop": 4, "flip": True}, 0.0),
+        ({"mixup": {"alpha": 0.2}, "cutmix": {"alpha": 1.0}}, 0.0),
+        (RANDAUGMENT, 0.1),
+        ({"randaugment": {"ops": 1, "magnitude": 9}}, 0.05),
+        ({"autoaugment": "cifar10"}, 0.1),
+        (RANDAUGMENT | {"mixup": {"alpha": 0.2}}, 0.1),
+    ],
+)
+def test_random_operations_add_to_each_training_image(augment: dict[str, Any], share: float) -> None:
+    """Ninety of 103 s are training steps; evaluation is without augmentation."""
+    found = costs((trained(), 103.0)).of(trained(augment=augment))
+    assert found is not None
+    assert found.seconds == pytest.approx(103.0 + 90 * share)
+    back = costs((trained(augment=augment), found.seconds)).of(trained())
+    assert back is not None
+    assert back.seconds == pytest.approx(103.0)
+
+
+def test_random_operations_weigh_more_in_a_tiny_network() -> None:
+    tiny = {"model": {"name": "micronet"}}
+    found = costs((trained(**tiny), 103.0)).of(trained(**tiny, augment=RANDAUGMENT))
+    assert found is not None
+    assert found.seconds == pytest.approx(103.0 + 90 * 0.36)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
