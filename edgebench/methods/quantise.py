@@ -89,7 +89,7 @@ def _check_installed() -> None:
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise SettingsError(
-            f"quantise needs ONNX Runtime: {error}", hint="install it with: pip install 'edgebench[quantise]'"
+            f"quantise needs ONNX Runtime: {error}", hint="install it with: pip install onnx onnxruntime"
         ) from error
 
 
