@@ -98,7 +98,7 @@ def _axis(name: str, matrix: Node, kind: Kind, problems: list[Problem]) -> list[
             _check_case(case, axis.keys[case], node, problems)
         return [Entry(case, case, axis.keys[case], node) for case, node in axis.value.items()]
     if isinstance(axis.value, list) and axis.value:
-        if (problem := path_problem(name, mark, kind)) is not None:
+        if (problem := _path_problem(name, mark, kind)) is not None:
             problems.append(problem)
             return []
         return _values(name, axis, problems)
@@ -123,7 +123,7 @@ def _check_case(case: str, mark: Mark, node: Node, problems: list[Problem]) -> N
             problems.append(Problem(place, message, did_you_mean(key, CASE_KEYS)))
 
 
-def path_problem(name: str, mark: Mark, kind: Kind) -> Problem | None:
+def _path_problem(name: str, mark: Mark, kind: Kind) -> Problem | None:
     """What is wrong with the path of a setting, said once and not for each of its values."""
     steps = name.split(".")
     for index, step in enumerate(steps):

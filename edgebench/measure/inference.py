@@ -30,8 +30,13 @@ def inference_costs(model: nn.Module, shape: Sequence[int]) -> dict[str, float]:
 
 
 def _macs(model: nn.Module, shape: Sequence[int]) -> int | None:
-    leaves = [module for module in model.modules() if next(module.children(), None) is None]
-    if any(type(module) not in RULES and type(module) not in GATE_RULES for module in leaves):
+    # A layer frozen to 8 bits has buffers alone.
+    weighted = [
+        module
+        for module in model.modules()
+        if any(True for _ in (*module.parameters(recurse=False), *module.buffers(recurse=False)))
+    ]
+    if any(type(module) not in RULES and type(module) not in GATE_RULES for module in weighted):
         return None
     total = 0
 
@@ -39,7 +44,7 @@ def _macs(model: nn.Module, shape: Sequence[int]) -> int | None:
         nonlocal total
         total += RULES[type(module)](Call(module, arguments[0], out, input_grad=False, in_gate=False)).macs
 
-    handles = [module.register_forward_hook(count) for module in leaves if _multiplies(module)]
+    handles = [module.register_forward_hook(count) for module in weighted if _multiplies(module)]
     modes = [(module, module.training) for module in model.modules()]
     device = next((each.device for each in (*model.parameters(), *model.buffers())), torch.device("cpu"))
     try:

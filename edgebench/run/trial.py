@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import metadata
 
 from edgebench.claim.claim import Claim, Effect, Tier
 from edgebench.claim.latency import LatencyGroup
@@ -64,6 +65,9 @@ class Trial:
             content["needs"] = self.needs.hash
         if self.keeps:
             content["keeps"] = True
+        if self.quantises:
+            # Its arithmetic, which no environment's identity speaks of because no other trial uses it.
+            content["onnxruntime"] = _version("onnxruntime")
         return hashlib.sha256(_canonical(content).encode()).hexdigest()[:32]
 
     @cached_property
@@ -106,6 +110,13 @@ class Trial:
         if isinstance(settings, DatasetSettings):
             return f"dataset {settings.data.name}"
         return f"{self.kind} {settings.name if hasattr(settings, 'name') else settings.model.name}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # the trial will say so itself
+        return None
 
 
 def _canonical(content: Mapping[str, object]) -> str:
