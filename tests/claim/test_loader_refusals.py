@@ -34,6 +34,7 @@ BROKEN = [
     ("  plain: {}", "  plain: {optimiser: adam}", 8, 11, "the key 'lr' is missing in 'optimiser'", None),
     ("    expect: \"> 0\"\n", "", 17, 3, "the key 'expect' is missing in 'mixup'", None),
     ("    value: plain.top1 - mixup.top1\n", "", 17, 3, "the key 'value' is missing in 'mixup'", None),
+    ("  plain: {}", "  plain: {method: {name: mobiletl, blocks: 2}, quantise: int8}", 8, 48, "networks of method 'mobiletl' cannot be quantised; expected no method, or one of", None),
     # types and ranges
     ("tags: [accuracy]", "tags: accuracy", 3, 1, "'tags' is the text 'accuracy'; expected a list", None),
     ("tags: [accuracy]", "tags: [Accuracy]", 3, 8, "expected lower-case letters", None),
@@ -86,7 +87,7 @@ BROKEN = [
     # expressions and expectations
     ("plain.top1 - mixup.top1", "plian.top1 - mixup.top1", 18, 5, "no arm is called 'plian'", "did you mean 'plain'?"),
     ("plain.top1 - mixup.top1", "plain.tp1 - mixup.top1", 18, 5, "no metric is called 'tp1'", "did you mean 'top1'?"),
-    ("plain.top1 - mixup.top1", "plain.macs - mixup.macs", 18, 5, "no metric is called 'macs'", None),
+    ("plain.top1 - mixup.top1", "plain.infer_ms - mixup.infer_ms", 18, 5, "no metric is called 'infer_ms'", None),
     ("plain.top1 - mixup.top1", "().__class__", 18, 5, "'().__class__' is not allowed", None),
     ("plain.top1 - mixup.top1", "__import__('os').system('ls')", 18, 5, "is not a function of effects", None),
     ("plain.top1 - mixup.top1", "(" * 150, 18, 5, "is not an expression", None),

@@ -62,3 +62,12 @@ def test_without_the_weights_or_with_damaged_ones_it_says_so(kept: Any) -> None:
         run_quantised(INT8, 1)
     with pytest.raises(DataError, match="the trained weights"):
         run_quantised(INT8, 1, weights=kept.artefact[:-1])
+
+
+def test_a_training_in_mixed_precision_leaves_weights_that_can_be_quantised() -> None:
+    arm = ARM | {"epochs": 1, "precision": "bf16"}
+    trained = run_training(settings(**arm), 1, keeps=True)
+    quantise = {"name": "int8", "calibration": 100}
+    found = run_quantised(settings(**arm, quantise=quantise), 1, weights=trained.artefact)
+    assert found.metrics["val_loss"] == pytest.approx(trained.metrics["val_loss"], rel=0.2)
+    assert found.metrics["model_bytes"] < 0.5 * trained.metrics["model_bytes"]
