@@ -2,8 +2,9 @@
 
 Operations, magnitudes and policies are those of `torchvision.transforms.v2`, which draws and acts image by image. Here
 all draws of an epoch are one tensor, and the images of a batch that drew the same operation, magnitude and sign are one
-call of torchvision's kernel; the result is the same bytes. (Sums of a kernel are those of whole numbers, which float32
-adds exactly in any order, up to 256 × 256 pixels.)
+call of torchvision's kernel; the result is the same bytes, but for single pixels that a blend of two images puts one
+level off: whether it rounds its product depends on the pixel's place in the processor's vectors. (Sums of a kernel are
+those of whole numbers, which float32 adds exactly in any order, up to 256 × 256 pixels.)
 """
 
 from __future__ import annotations

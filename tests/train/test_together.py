@@ -64,7 +64,7 @@ def test_where_it_is_faster_they_share_a_program() -> None:
 
 @pytest.mark.usefixtures("one_program")
 def test_a_lack_of_memory_ends_in_separate_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(*arguments: Any) -> list[Measured]:
+    def exhausted(*arguments: Any, **further: Any) -> list[Measured]:
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(together, "run_stacked", exhausted)
@@ -79,7 +79,7 @@ def test_a_divergence_among_others_is_confirmed_alone(monkeypatch: pytest.Monkey
     """Whether the seed is to blame or a neighbour's NaN that reached it."""
     good = run_stacked(ONE, SEEDS)
     monkeypatch.setattr(
-        together, "run_stacked", lambda *arguments: [good[0], Measured({}, {}, None, True), good[2]]
+        together, "run_stacked", lambda *arguments, **further: [good[0], Measured({}, {}, None, True), good[2]]
     )
     found = run_trainings(ONE, SEEDS)
     assert results(found) == results([good[0], run_training(ONE, 1), good[2]])

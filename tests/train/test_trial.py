@@ -137,7 +137,7 @@ def test_divergence_is_measured_as_such() -> None:
     assert measured.diverged
     assert measured.correct is None
     assert "top1" not in measured.metrics
-    assert {"params", "train_seconds"} == set(measured.metrics)
+    assert {"macs", "model_bytes", "params", "train_seconds"} == set(measured.metrics)
     assert max(map(len, measured.curves.values())) < 2
 
 
