@@ -207,7 +207,9 @@ def test_a_seed_that_diverges_leaves_the_others_alone(spoil: Callable[..., None]
     assert alone.diverged
     assert {len(curve) for curve in found[1].curves.values()} == {1}
     assert found[1].curves["val_loss"] == pytest.approx(alone.curves["val_loss"], rel=1e-4)
-    assert found[1].metrics.keys() == alone.metrics.keys() == {"macs", "model_bytes", "params", "train_seconds"}
+    assert (
+        found[1].metrics.keys() == alone.metrics.keys() == {"macs", "model_bytes", "params", "train_seconds"}
+    )
     assert found[1].correct is None
 
 

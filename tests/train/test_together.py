@@ -79,7 +79,9 @@ def test_a_divergence_among_others_is_confirmed_alone(monkeypatch: pytest.Monkey
     """Whether the seed is to blame or a neighbour's NaN that reached it."""
     good = run_stacked(ONE, SEEDS)
     monkeypatch.setattr(
-        together, "run_stacked", lambda *arguments, **further: [good[0], Measured({}, {}, None, True), good[2]]
+        together,
+        "run_stacked",
+        lambda *arguments, **further: [good[0], Measured({}, {}, None, True), good[2]],
     )
     found = run_trainings(ONE, SEEDS)
     assert results(found) == results([good[0], run_training(ONE, 1), good[2]])
