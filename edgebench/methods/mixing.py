@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from edgebench.claim.augment import AugmentSettings
 
 
-class Mixup(Method):
+class _Mixing(Method):
+    """A batch transform of torchvision as a method; mixed labels are float [B, classes]."""
+
+    def __init__(self, transform: v2.Transform) -> None:
+        self._transform = transform
+
+    def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        mixed: tuple[Tensor, Tensor] = self._transform(images, labels)
+        return mixed
+
+
+class Mixup(_Mixing):
     """Mixup (Zhang et al. 2018): x̃ = λ xᵢ + (1 - λ) xⱼ, ỹ likewise, with λ ~ Beta(α, α) drawn once a batch.
 
     Args:
@@ -26,14 +37,10 @@ class Mixup(Method):
     """
 
     def __init__(self, alpha: float, classes: int) -> None:
-        self._transform = v2.MixUp(alpha=alpha, num_classes=classes)
-
-    def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        mixed: tuple[Tensor, Tensor] = self._transform(images, labels)
-        return mixed
+        super().__init__(v2.MixUp(alpha=alpha, num_classes=classes))
 
 
-class CutMix(Method):
+class CutMix(_Mixing):
     """CutMix (Yun et al. 2019): a box of xⱼ in the place of xᵢ's; ỹ = λ yᵢ + (1 - λ) yⱼ, 1 - λ the box's share.
 
     The box is drawn once a batch, with a centre anywhere in the image and the share 1 - λ', λ' ~ Beta(α, α). It is
@@ -45,11 +52,7 @@ class CutMix(Method):
     """
 
     def __init__(self, alpha: float, classes: int) -> None:
-        self._transform = v2.CutMix(alpha=alpha, num_classes=classes)
-
-    def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        mixed: tuple[Tensor, Tensor] = self._transform(images, labels)
-        return mixed
+        super().__init__(v2.CutMix(alpha=alpha, num_classes=classes))
 
 
 class OneOf(Method):

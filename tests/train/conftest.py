@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgebench.data.prepared import Prepared, prepare
+from edgebench.methods.hooks import Method
+from edgebench.train import trial
 from tests.train.tuned import part, tuned, weights
 
 
@@ -45,3 +47,18 @@ def data(cache: Path) -> Prepared:
 def prefix(data: Prepared, first: bytes) -> nn.Module:
     """The frozen part of micronet under MobileTL."""
     return part(tuned(), data, first)[0]
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
+    """Every batch as it comes to the first method, before any mixing."""
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Watch(Method):
+        def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+            seen.append((images.clone(), labels.clone()))
+            return images, labels
+
+    original = trial.methods_of
+    monkeypatch.setattr(trial, "methods_of", lambda *arguments: [Watch(), *original(*arguments)])
+    return seen

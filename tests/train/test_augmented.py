@@ -10,9 +10,7 @@ from torch import Tensor
 
 from edgebench.data import policy
 from edgebench.data.prepared import prepare
-from edgebench.methods.hooks import Method
 from edgebench.run.record import Measured
-from edgebench.train import trial
 from edgebench.train.trial import run_training, set_up
 from tests.train.fixtures import settings
 from tests.train.tuned import tuned
@@ -56,21 +54,6 @@ def test_the_same_seed_gives_the_same_bits(arm: str, plain: Measured) -> None:
 def test_augmentation_does_not_keep_it_from_learning() -> None:
     arm = settings(data={"train": 1200}, augment={"crop": None, "flip": False, **ARMS["ablated"]}, epochs=4)
     assert run_training(arm, 0).metrics["top1"] > 50
-
-
-@pytest.fixture
-def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
-    """Every batch as it comes to the mixing."""
-    seen: list[tuple[Tensor, Tensor]] = []
-
-    class Watch(Method):
-        def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-            seen.append((images.clone(), labels.clone()))
-            return images, labels
-
-    original = trial.methods_of
-    monkeypatch.setattr(trial, "methods_of", lambda *arguments: [Watch(), *original(*arguments)])
-    return seen
 
 
 @pytest.mark.parametrize("arm", ARMS)

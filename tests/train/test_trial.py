@@ -20,22 +20,6 @@ from edgebench.train.start import build_model
 from edgebench.train.trial import pack, run_training
 from tests.train.fixtures import settings
 
-
-@pytest.fixture
-def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
-    """Every batch as it comes to the first method, before any mixing."""
-    seen: list[tuple[Tensor, Tensor]] = []
-
-    class Watch(Method):
-        def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-            seen.append((images.clone(), labels.clone()))
-            return images, labels
-
-    original = trial.methods_of
-    monkeypatch.setattr(trial, "methods_of", lambda *arguments: [Watch(), *original(*arguments)])
-    return seen
-
-
 ARMS: list[dict[str, Any]] = [
     {"model": {"dropout": 0.5}},
     {"augment": {"mixup": {"alpha": 0.4}}},
