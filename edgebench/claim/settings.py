@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edgebench.claim.augment import AugmentSettings
-from edgebench.claim.fields import Fraction, Positive, Shape, Strict, as_tuple, named
+from edgebench.claim.fields import Factors, Fraction, Positive, Shape, Strict, as_tuple, named
 
 
 class ModelSettings(Strict):
@@ -116,6 +116,29 @@ class QuantiseSettings(Strict):
     )
 
 
+class NetAugSettings(Strict):
+    """NetAug (Cai et al. 2022): each step also trains a larger network of which this one is the leading channels."""
+
+    width: Factors = Field(
+        (1.0, 1.8, 2.6), description="factors of the channels between blocks: 1, then larger ones"
+    )
+    expand: Factors = Field(
+        (1.0, 1.6, 2.2, 2.8), description="factors of the blocks' inner channels: 1, then larger ones"
+    )
+    alpha: Annotated[float, Field(ge=0)] = Field(1.0, description="α, weight of the larger network's loss")
+    calibration: Positive = Field(
+        16_000,
+        description="training images (at most all) from which the running statistics are taken before every evaluation",
+    )
+
+
+class DropBlockSettings(Strict):
+    """DropBlock (Ghiasi et al. 2018) after the blocks of the last two resolutions."""
+
+    keep: Annotated[float, Field(gt=0, le=1)] = Field(description="probability of keeping a unit")
+    size: Positive = Field(description="side of a dropped square, in pixels of the map")
+
+
 Model = Annotated[ModelSettings, BeforeValidator(named)]
 Data = Annotated[DataSettings, BeforeValidator(named)]
 Optimiser = Annotated[OptimiserSettings, BeforeValidator(named)]
@@ -124,8 +147,31 @@ Method = Annotated[MethodSettings, BeforeValidator(named)]
 Quantise = Annotated[QuantiseSettings, BeforeValidator(named)]
 
 
+class TeacherSettings(Strict):
+    """The network that another is to imitate, trained on the same images by a trial of its own, of the same seed.
+
+    What is not given is as in the training of which it is the teacher.
+    """
+
+    model: Model
+    augment: AugmentSettings | None = None
+    optimiser: Optimiser | None = None
+    schedule: Schedule | None = None
+    epochs: Positive | None = None
+    batch: Positive | None = None
+    label_smoothing: Fraction | None = None
+
+
+class DistillSettings(Strict):
+    """Knowledge distillation (Hinton et al. 2015): the loss is (1 - weight) · L + weight · T² · KL(teacher, student)."""
+
+    teacher: TeacherSettings
+    temperature: Annotated[float, Field(gt=0)] = Field(4.0, description="T, by which both logits are divided")
+    weight: Annotated[float, Field(ge=0, le=1)] = Field(0.9, description="of the divergence from the teacher")
+
+
 class PretrainSettings(Strict):
-    """A training that others start from: of the same model, from fresh weights, once, with the first seed."""
+    """A training that others start from: of the same model, from fresh weights."""
 
     data: Data
     augment: AugmentSettings = AugmentSettings()
@@ -134,6 +180,13 @@ class PretrainSettings(Strict):
     epochs: Positive
     batch: Positive = 128
     label_smoothing: Fraction = 0.0
+    netaug: NetAugSettings | None = Field(None, description="as part of larger networks")
+    distill: DistillSettings | None = Field(None, description="with a teacher")
+    seeds: Literal["own"] | None = Field(
+        None,
+        description="`own`: one for each seed, so that intervals cover its chance too; if not given, once, with the "
+        "first seed, for all trainings that start from it",
+    )
 
 
 class StartSettings(Strict):
@@ -143,9 +196,7 @@ class StartSettings(Strict):
         None,
         description="a checkpoint: `mbv2-w0.35`, … from EDGEBENCH_DATA, or `torchvision` for its own weights",
     )
-    pretrain: PretrainSettings | None = Field(
-        None, description="train the model on this first; done once, for all trainings that start from it"
-    )
+    pretrain: PretrainSettings | None = Field(None, description="train the model on this first")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -170,6 +221,11 @@ class TrainSettings(Strict):
     )
     start: StartSettings | None = Field(None, description="weights to start from; fresh ones if not given")
     method: Method | None = Field(None, description="fine-tuning strategy; everything trains if not given")
+    netaug: NetAugSettings | None = Field(
+        None, description="train as part of larger networks; tested alone (`{}` for the authors' factors)"
+    )
+    dropblock: DropBlockSettings | None = Field(None, description="drop squares of the maps in training")
+    distill: DistillSettings | None = Field(None, description="train with a teacher")
     quantise: Quantise | None = Field(
         None,
         description="test the trained network in this form; the training is that of the arm without it, done once",

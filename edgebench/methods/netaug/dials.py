@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import torch
 
+from edgebench.claim.fields import rising
 from edgebench.errors import SettingsError
 
 
@@ -160,8 +160,7 @@ def checked(name: str, factors: tuple[float, ...]) -> tuple[float, ...]:
     Raises:
         SettingsError: they are not 1 followed by larger and larger numbers.
     """
-    rising = all(a < b < float("inf") for a, b in pairwise(factors))
-    if not factors or factors[0] != 1 or not rising:
+    if not rising(factors):
         raise SettingsError(
             f"{name} is {list(factors)}", expected="1, then larger and larger factors, as in [1, 1.8, 2.6]"
         )
