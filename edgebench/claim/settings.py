@@ -163,7 +163,7 @@ class TeacherSettings(Strict):
 
 
 class DistillSettings(Strict):
-    """Knowledge distillation (Hinton et al. 2015): the loss is (1 - weight) · L + weight · T² · KL(teacher, student)."""
+    """Knowledge distillation (Hinton et al. 2015): (1 - weight) · loss + weight · T² · KL(teacher, student)."""
 
     teacher: TeacherSettings
     temperature: Annotated[float, Field(gt=0)] = Field(4.0, description="T, by which both logits are divided")

@@ -177,21 +177,29 @@ class _Loading:
                     check(value)
                 except EdgebenchError as error:
                     self._refuse(merged.locate(_concerned(merged, key, error.found)), error)
-        if isinstance(settings, TrainSettings) and settings.start is not None and settings.start.weights:
-            try:
-                weights.check(settings.start.weights, settings.model)
-            except EdgebenchError as error:
-                self._refuse(merged.locate(("start", "weights")), error)
-        if (
-            isinstance(settings, TrainSettings)
-            and settings.quantise is not None
-            and settings.method is not None
-        ):
-            try:
-                options.check_quantisable(settings.method)
-            except EdgebenchError as error:
-                self._refuse(merged.locate(("quantise",)), error)
+        if isinstance(settings, TrainSettings):
+            self._check_training(settings, merged)
         return settings
+
+    def _check_training(self, settings: TrainSettings, merged: Node) -> None:
+        """What single settings do not show: whether those of a training go together."""
+        checks: list[tuple[tuple[str, ...], Callable[[], None]]] = []
+        start, method, distill = settings.start, settings.method, settings.distill
+        if start is not None and (named := start.weights) is not None:
+            checks.append((("start", "weights"), lambda: weights.check(named, settings.model)))
+        if settings.quantise is not None and method is not None:
+            checks.append((("quantise",), lambda: options.check_quantisable(method)))
+        if distill is not None:
+            checks.append((("distill", "teacher", "model"), lambda: registry.check(distill.teacher.model)))
+        given = next(
+            (key for key in ("netaug", "dropblock", "distill") if merged.get(key) is not None), "model"
+        )
+        checks.append(((given,), lambda: options.check_together(settings)))
+        for path, check in checks:
+            try:
+                check()
+            except EdgebenchError as error:
+                self._refuse(merged.locate(path), error)
 
     def _refuse(self, mark: Mark, error: EdgebenchError) -> None:
         message = f"{error.found}; expected {error.expected}" if error.expected else error.found

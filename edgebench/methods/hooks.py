@@ -1,6 +1,8 @@
-"""Where a method plugs into training: wrap the model, transform a batch, act after an epoch."""
+"""Where a method plugs into training: the network, the epochs, the batches, the passes of a step and their loss."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from torch import Tensor, nn
 
@@ -12,6 +14,9 @@ class Method:
         """Called once, before the optimiser is made; returns the network to train."""
         return model
 
+    def before_epoch(self, model: nn.Module, epoch: int, epochs: int) -> None:
+        """Called before each training epoch (counting from 1) of `epochs`."""
+
     def batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Transform a training batch.
 
@@ -21,5 +26,26 @@ class Method:
         """
         return images, labels
 
+    def passes(self, model: nn.Module) -> Iterable[float] | None:
+        """The forward and backward passes of one step, as the weights of their losses; None for one pass, of weight 1.
+
+        Called once a step. What a pass computes with may change whenever the next weight is asked for. At most one
+        method of a training has passes of its own. The loss that curves show is the first one's.
+        """
+        return None
+
+    def loss(self, logits: Tensor, loss: Tensor) -> Tensor:
+        """Transform the loss of a pass.
+
+        Args:
+            logits: float [B, classes], of the images that `batch` was called with last.
+            loss: scalar, nats.
+        """
+        return loss
+
     def after_epoch(self, model: nn.Module, epoch: int) -> None:
         """Called after each training epoch (counting from 1), before validation."""
+
+    def finished(self, model: nn.Module) -> nn.Module:
+        """Called once, after the last epoch; returns the network to test and to keep."""
+        return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.claim.settings import MethodSettings
+from edgebench.claim.settings import MethodSettings, TrainSettings
 from edgebench.errors import SettingsError
 
 _BLOCKWISE = ("blocks", "patches", "main", "substitute", "frozen_bits")
@@ -69,3 +69,28 @@ def check_quantisable(settings: MethodSettings) -> None:
             f"networks of method '{settings.name}'{patched} cannot be quantised",
             expected=f"no method, or one of {', '.join(_QUANTISABLE)} without patches",
         )
+
+
+def check_together(settings: TrainSettings) -> None:
+    """Accept settings of a training that go together, or say which two do not.
+
+    Raises:
+        SettingsError: NetAug, DropBlock or a teacher beside something that they cannot be combined with.
+    """
+    for one, others in _APART.items():
+        for other in others:
+            if getattr(settings, one) is not None and getattr(settings, other) is not None:
+                raise SettingsError(
+                    f"'{one}' beside '{other}'", expected="one of the two", hint=_WHY_APART.get((one, other))
+                )
+
+
+_APART = {
+    "netaug": ("method", "start", "dropblock"),
+    "dropblock": ("method",),
+    "distill": ("method", "start"),
+}
+_WHY_APART = {
+    ("netaug", "start"): "NetAug sorts channels of fresh weights; give `netaug` to the pretraining instead",
+    ("distill", "start"): "a teacher is for training from scratch; give `distill` to the pretraining instead",
+}

@@ -174,7 +174,7 @@ class Jobs:
             record = never_quantised(job.trial.hash, first)
             self.store.finish(record, self.identity, job.trial.describe(), job.trial.settings_json)
             return record
-        message = f"{job.trial.needs.describe()}, from whose weights it starts: {first.status}"
+        message = f"{job.trial.needs.describe()}, whose weights it needs: {first.status}"
         if first.message:
             message += f": {first.message}"
         # The same status, so that what failed by a limit is tried again together under a wider one.

@@ -12,7 +12,15 @@ from importlib import metadata
 from edgebench.claim.claim import Claim, Effect, Tier
 from edgebench.claim.latency import LatencyGroup
 from edgebench.claim.metrics import ADDED
-from edgebench.claim.settings import DatasetSettings, Kind, Settings, TrainSettings
+from edgebench.claim.settings import (
+    DatasetSettings,
+    DistillSettings,
+    Kind,
+    ModelSettings,
+    PretrainSettings,
+    Settings,
+    TrainSettings,
+)
 from edgebench.data.source import digest
 from edgebench.models import checkpoint
 
@@ -32,7 +40,7 @@ class Trial:
         seed: index in the public sequence of seeds; 0 for kinds whose values depend on none.
         data: digest of the dataset's content, None for kinds that use no data.
         weights: digest of the checkpoint that a training starts from.
-        needs: the trial whose trained weights it starts from.
+        needs: the trial whose trained weights it starts from, or learns from.
         keeps: the trained weights are kept, for trials that need them.
         wanted: what its record has to have beyond what every one has: its `ARTEFACT`, or metrics that records of older
             versions lack. No part of what the trial is: two that differ by it alone are equal, and share a record.
@@ -81,8 +89,8 @@ class Trial:
         return isinstance(self.settings, TrainSettings) and self.settings.quantise is not None
 
     def at(self, seed: int) -> Trial:
-        """The same at another seed; with the training of that seed, where it only quantises."""
-        needs = self.needs.at(seed) if self.quantises and self.needs is not None else self.needs
+        """The same at another seed; what it needs is then of that seed too, but for a pretraining of all seeds."""
+        needs = self.needs.at(seed) if self.needs is not None and not self._shares_start else self.needs
         return replace(self, seed=seed, needs=needs)
 
     def wanting(self, wanted: Iterable[str]) -> Trial:
@@ -95,6 +103,13 @@ class Trial:
         return self.kind == "latency"
 
     @property
+    def _shares_start(self) -> bool:
+        start = self.settings.start if isinstance(self.settings, TrainSettings) else None
+        if start is None or start.pretrain is None or self.quantises:
+            return False
+        return start.pretrain.seeds is None
+
+    @property
     def _settings(self) -> dict[str, object]:
         return self.settings.model_dump(mode="json", exclude_none=True)
 
@@ -103,6 +118,9 @@ class Trial:
         settings = self.settings
         if isinstance(settings, TrainSettings):
             how = f", {settings.method.name}" if settings.method is not None else ""
+            how += "".join(
+                f", {each}" for each in ("netaug", "dropblock", "distill") if getattr(settings, each)
+            )
             form = f", {settings.quantise.name}" if settings.quantise is not None else ""
             return f"{settings.model.name} on {settings.data.name}{how}{form}, seed {self.seed}"
         if isinstance(settings, LatencyGroup):
@@ -126,8 +144,9 @@ def _canonical(content: Mapping[str, object]) -> str:
 def seed_value(index: int, purpose: str = "") -> int:
     """The `index`-th public seed, 63 bits, derived from the index alone; one independent stream per purpose.
 
-    Purposes (`split`, `order`, `augment`, `affine`, `randaugment`, `init`, `noise`) keep arms comparable: an arm that
-    draws more augmentation noise still sees the same order of images and starts from the same weights.
+    Purposes (`split`, `order`, `augment`, `affine`, `randaugment`, `init`, `noise`, `netaug`, `netaug-init` and
+    `calibration-…`) keep arms comparable: an arm that draws more augmentation noise still sees the same order of images
+    and starts from the same weights.
     """
     name = f"edgebench seed {index} {purpose}".encode()
     return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
@@ -174,15 +193,34 @@ def resolve(kind: Kind, settings: Settings) -> Trial:
         # The metrics too, because the quantised network's record takes them over.
         training = resolve(kind, _training(settings)).wanting({ARTEFACT, *ADDED})
         return Trial(kind, settings, 0, training.data, training.weights, training)
-    weights, needs = None, None
+    weights = needs = None
+    if settings.distill is not None:
+        needs = resolve(kind, teaching(settings, settings.distill)).wanting([ARTEFACT])
     if (start := settings.start) is not None:
         if start.pretrain is not None:
-            # The same for all seeds, as a published checkpoint is; a pretraining for each would only cost.
-            first = TrainSettings(model=settings.model, **dict(start.pretrain))
-            needs = replace(resolve("train", first), keeps=True).wanting([ARTEFACT])
+            needs = pretraining(settings.model, start.pretrain)
         elif start.weights is not None:
             weights = checkpoint.digest(start.weights, settings.model)
     return Trial(kind, settings, 0, digest(settings.data), weights, needs)
+
+
+def teaching(settings: TrainSettings, distill: DistillSettings) -> TrainSettings:
+    """The training of a teacher: as that of its student, where nothing else is said."""
+    own = {name: value for name, value in distill.teacher if value is not None}
+    shared = ("data", "augment", "optimiser", "schedule", "epochs", "batch", "label_smoothing")
+    return TrainSettings(**{name: getattr(settings, name) for name in shared} | own)
+
+
+def pretraining(model: ModelSettings, settings: PretrainSettings) -> Trial:
+    """The training, at the first seed, whose weights others of the model start from.
+
+    Raises:
+        DataError: its dataset is missing.
+    """
+    given = {name: value for name, value in settings if name != "seeds"}
+    trial = resolve("train", TrainSettings(model=model, **given))
+    # One for all seeds, as a published checkpoint is, or the ordinary training of each seed, which arms may share.
+    return (trial if settings.seeds == "own" else replace(trial, keeps=True)).wanting([ARTEFACT])
 
 
 def quantised(tier: Tier) -> set[str]:

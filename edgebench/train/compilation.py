@@ -88,6 +88,8 @@ def decide(settings: TrainSettings, images: int, shape: tuple[int, int, int], de
     """
     if device != "cpu":
         return Decision(False, "not measured on a GPU")
+    if settings.netaug is not None or settings.dropblock is not None:
+        return Decision(False, "the network computes with other layers from step to step")
     model = settings.model
     saving = _SAVINGS.get((model.name, model.stem))
     if saving is None:

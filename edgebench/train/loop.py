@@ -77,6 +77,8 @@ def fit(
     """
     for epoch in range(1, epochs + 1):
         rate = float(optimiser.param_groups[0]["lr"])
+        for method in methods:
+            method.before_epoch(model, epoch, epochs)
         train_loss = train_epoch(model, batches, optimiser, methods, label_smoothing, forward, scaler)
         for method in methods:
             method.after_epoch(model, epoch)
@@ -99,7 +101,7 @@ def train_epoch(
     forward: Forward | None = None,
     scaler: GradScaler | None = None,
 ) -> float:
-    """One step for each batch; returns the mean over batches of the loss that was optimised, nats.
+    """One step for each batch; returns the mean over batches of the loss that was optimised (of its first pass), nats.
 
     Raises:
         Diverged: at the first loss that is NaN or infinite.
@@ -111,20 +113,32 @@ def train_epoch(
         targets = labels
         for method in methods:
             images, targets = method.batch(images, targets)
-        loss = cross_entropy(run(images), targets, label_smoothing=label_smoothing)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise Diverged
         optimiser.zero_grad(set_to_none=True)
+        values = []
+        for weight in _passes(model, methods):
+            logits = run(images)
+            loss = cross_entropy(logits, targets, label_smoothing=label_smoothing)
+            for method in methods:
+                loss = method.loss(logits, loss)
+            values.append(loss.item())
+            if not math.isfinite(values[-1]):
+                raise Diverged
+            loss = loss if weight == 1 else weight * loss
+            (loss if scaler is None else scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
         if scaler is None:
-            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         else:
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             scaler.step(optimiser)
             scaler.update()
-        total, count = total + value, count + 1
+        total, count = total + values[0], count + 1
     return total / count
+
+
+def _passes(model: nn.Module, methods: Sequence[Method]) -> Iterable[float]:
+    for method in methods:
+        if (passes := method.passes(model)) is not None:
+            return passes
+    return (1.0,)
 
 
 @torch.inference_mode()

@@ -28,6 +28,7 @@ from edgebench.claim.settings import TrainSettings
 from edgebench.data.batches import Batch
 from edgebench.data.prepared import prepare
 from edgebench.methods.hooks import Method
+from edgebench.methods.mixing import mixing_of
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
 from edgebench.train.device import ready
@@ -35,7 +36,7 @@ from edgebench.train.loop import Curves, Score
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.schedule import build_schedule
 from edgebench.train.start import build_model
-from edgebench.train.trial import Start, measured, methods_of, set_up
+from edgebench.train.trial import Start, measured, set_up
 
 
 class Stack(nn.Module):
@@ -226,7 +227,7 @@ def stackable(settings: TrainSettings, content: str | None = None, device: str =
     """
     where = ready(device)
     data = prepare(settings.data, content)
-    for method in methods_of(settings, data.classes):
+    for method in mixing_of(settings.augment, data.classes):
         if hooks := _hooks(method) - {"batch"}:
             return f"{type(method).__name__} acts on each network ({', '.join(sorted(hooks))})"
     networks = [build_model(settings, data, seed).to(where, torch.float64) for seed in (0, 1)]

@@ -118,6 +118,8 @@ def together(
         return Choice(1, ON_A_CPU)
     if settings.start is not None or settings.method is not None:
         return Choice(1, "networks that are fine-tuned are trained one after the other")
+    if settings.netaug is not None or settings.distill is not None or settings.dropblock is not None:
+        return Choice(1, "methods that act within a network or its loss are applied one seed after the other")
     if settings.precision is not None:
         return Choice(1, "steps in mixed precision are taken one seed after the other")
     if reason := stackable(settings, content, device):

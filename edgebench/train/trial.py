@@ -20,7 +20,6 @@ from edgebench.measure.inference import inference_costs
 from edgebench.measure.profile_trial import counted
 from edgebench.methods import strategy
 from edgebench.methods.hooks import Method
-from edgebench.methods.mixing import mixing_of
 from edgebench.models import checkpoint
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
@@ -28,6 +27,7 @@ from edgebench.train.compilation import compiled, decide
 from edgebench.train.device import ready
 from edgebench.train.frozen import MapBatches, Maps, cacheable
 from edgebench.train.loop import Curves, Diverged, Forward, Score, evaluate, fit
+from edgebench.train.methods import methods_of, stream
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.precision import mixed, scaler
 from edgebench.train.schedule import build_schedule
@@ -87,7 +87,7 @@ class Start:
 def set_up(
     settings: TrainSettings, data: Prepared, seed: int, device: torch.device, weights: bytes | None = None
 ) -> Start:
-    """Everything that a seed's training starts from; `weights` is the artefact of its pretraining.
+    """Everything that a seed's training starts from; `weights` is the artefact of its pretraining or teacher.
 
     The seed's streams are separate: split, order, augmentation and initial weights are the same in every arm, and what
     else an arm draws (dropout, mixing) cannot shift them. All are drawn on the CPU, the same for every device.
@@ -98,10 +98,10 @@ def set_up(
     train, val = split(data.train_labels, settings.data, seed_value(seed, "split"))
     model, data = started(settings, data, build_model(settings, data, seed), weights)
     model = model.to(device)
-    methods = methods_of(settings, data.classes)
+    methods = methods_of(settings, data, train, seed, device, weights)
     for method in methods:
         model = method.wrap(model)
-    streams = (_stream(seed, "order"), _stream(seed, "augment"), device)
+    streams = (stream(seed, "order"), stream(seed, "augment"), device)
     drawn = (data, train, settings.augment, settings.batch, *streams)
     costs = {}
     if settings.method is not None:
@@ -112,7 +112,7 @@ def set_up(
             passed = MapBatches(maps, *drawn)
             shown = maps.batches("train", val, EVALUATION_BATCH)
             return Start(seed, data, cut[1], methods, passed, shown, train, device, costs, maps, model)
-    batches = TrainBatches(*drawn, affine=_stream(seed, "affine"), randaugment=_stream(seed, "randaugment"))
+    batches = TrainBatches(*drawn, affine=stream(seed, "affine"), randaugment=stream(seed, "randaugment"))
     validation = evaluation_batches(data, "train", val, keep=True, device=device)
     return Start(seed, data, model, methods, batches, validation, train, device, costs)
 
@@ -131,7 +131,7 @@ def run_training(
     Args:
         content: digest that the dataset must have (`Trial.data`).
         device: `cpu` or `cuda`.
-        weights: the artefact of the pretraining that the settings ask for.
+        weights: the artefact of the pretraining or teacher that the settings ask for.
         keeps: return the trained weights as an artefact.
 
     Raises:
@@ -168,6 +168,8 @@ def run_training(
     seconds = time.perf_counter() - began
     scores = None
     if not diverged:
+        for method in start.methods:
+            start = replace(start, model=method.finished(start.model))
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
     found = measured(trainable_parameters(start.model), seconds, curves, scores, start.inference_costs())
@@ -232,15 +234,6 @@ def measured(
     return Measured(metrics, values, correct, scores is None)
 
 
-def methods_of(settings: TrainSettings, classes: int) -> list[Method]:
-    """The methods that the settings ask for, in the order in which they act."""
-    return mixing_of(settings.augment, classes)
-
-
 def pack(correct: Tensor) -> bytes:
     """Per-example correctness (bool [N]) eight to a byte, the first example in the highest bit."""
     return np.packbits(correct.cpu().numpy()).tobytes()
-
-
-def _stream(seed: int, purpose: str) -> torch.Generator:
-    return torch.Generator().manual_seed(seed_value(seed, purpose))
