@@ -53,6 +53,10 @@ _PROFILE = {
     "macs": Metric(
         "", "multiply-accumulates of convolutions and linear layers in one forward pass of the batch"
     ),
+    "macs.with_scalings": Metric(
+        "",
+        "macs, and the multiplications by which squeeze and excitation scales maps, which some papers count",
+    ),
     "flops": Metric("", "elementary operations, forward and backward"),
     "flops.forward": Metric("", "elementary operations of the forward pass"),
     "flops.backward": Metric("", "elementary operations of the backward pass"),

@@ -25,10 +25,10 @@ def run_profile(settings: ProfileSettings, seed: int) -> Measured:
     registered name that is no classifier) is taken from the middle of a network: the gradient reaches its
     input, whose cost counts, as in MobileTL's Table 1. A whole network computes no gradient of its input.
 
-    Metrics: `params`, `params.trained`; `macs`, `flops.forward`, `flops.backward`, `flops` by the rules of
-    `edgebench.measure.profile.rules`; `activation_bytes.counted` by the same rules, `memory.counted` and its parts
-    `.params`, `.forward` and `.backward` by those of `edgebench.measure.profile.result`; `activation_bytes` as
-    autograd really keeps them, `activation_bytes.stock` by the rules of `edgebench.measure.profile.stock`;
+    Metrics: `params`, `params.trained`; `macs`, `macs.with_scalings`, `flops.forward`, `flops.backward`, `flops` by
+    the rules of `edgebench.measure.profile.rules`; `activation_bytes.counted` by the same rules, `memory.counted` and
+    its parts `.params`, `.forward` and `.backward` by those of `edgebench.measure.profile.result`; `activation_bytes`
+    as autograd really keeps them, `activation_bytes.stock` by the rules of `edgebench.measure.profile.stock`;
     `activation_bits.per_element` and `activation_bits.per_element.counted`, kept and counted bits divided by the
     elements of the input; `model_bytes`, parameters and buffers as stored.
 
@@ -90,6 +90,7 @@ def _costs(model: nn.Module, input_shape: Sequence[int], *, input_grad: bool) ->
         "params": float(found.params),
         "params.trained": float(found.trained_params),
         "macs": float(found.macs),
+        "macs.with_scalings": float(found.macs + found.scalings),
         "flops.forward": float(found.flops_forward),
         "flops.backward": float(found.flops_backward),
         "flops": float(found.flops_forward + found.flops_backward),

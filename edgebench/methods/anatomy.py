@@ -170,8 +170,9 @@ def _sequence(model: nn.Module) -> list[nn.Module] | None:
     names = {name for name, _ in model.named_children()}
     if ours and {"stem", "blocks", "pool", "dropout", "classifier"} <= names:
         mix = [model.get_submodule("mix")] if "mix" in names else []
+        hidden = [model.get_submodule("hidden")] if "hidden" in names else []
         first, pool, *top = (model.get_submodule(n) for n in ("stem", "pool", "dropout", "classifier"))
-        return [first, *model.get_submodule("blocks").children(), *mix, pool, flatten, *top]
+        return [first, *model.get_submodule("blocks").children(), *mix, pool, flatten, *hidden, *top]
     if home in ("torchvision.models.mobilenetv2", "torchvision.models.mobilenetv3"):
         pool = model.get_submodule("avgpool") if "avgpool" in names else nn.AdaptiveAvgPool2d(1)
         features = model.get_submodule("features").children()

@@ -89,12 +89,12 @@ class SqueezeExcitation(nn.Module):
     """Scales every channel by a number computed from all channel means (MobileNetV3's form).
 
     The 1×1 convolutions act on one vector per image and have biases; the bottleneck has
-    `make_divisible(channels / 4)` channels.
+    `make_divisible(channels / 4)` channels, or `smallest` if that is more.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, smallest: int = 8) -> None:
         super().__init__()
-        reduced = make_divisible(channels / 4)
+        reduced = max(make_divisible(channels / 4), smallest)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.reduce = nn.Conv2d(channels, reduced, 1)
         self.act = nn.ReLU(inplace=True)
@@ -120,6 +120,7 @@ class InvertedResidual(nn.Module):
         kernel: of the depthwise convolution, odd.
         activation: `relu`, `relu6` or `hardswish`.
         se: with squeeze and excitation, after the depthwise stage's activation.
+        smallest_bottleneck: channels that squeeze and excitation reduces to, at least.
         expand: whether there is an expansion stage; by default only when it expands (expansion other than 1),
             as in the published networks. MobileTL's Table 1 has one at expansion 1.
         shortcut: False leaves the addition out even where the shapes agree, as at the start of a stage.
@@ -135,6 +136,7 @@ class InvertedResidual(nn.Module):
         kernel: int = 3,
         activation: str = "relu6",
         se: bool = False,
+        smallest_bottleneck: int = 8,
         expand: bool | None = None,
         shortcut: bool = True,
     ) -> None:
@@ -150,7 +152,7 @@ class InvertedResidual(nn.Module):
         self.depthwise = conv_norm(
             middle, middle, kernel, stride=stride, groups=middle, activation=activation
         )
-        self.se = SqueezeExcitation(middle) if se else None
+        self.se = SqueezeExcitation(middle, smallest_bottleneck) if se else None
         self.project = conv_norm(middle, c_out)
         self.shortcut = shortcut and stride == 1 and c_in == c_out
 

@@ -69,6 +69,12 @@ _ENTRIES: dict[str, Entry] = {
     "mobilenetv2-tiny": _mobile(
         "mobilenet_v2_tiny:mobilenet_v2_tiny", "MobileNetV2-Tiny, the end scaled too"
     ),
+    "mobilenetv3-large": Entry(
+        "edgebench.models.mobilenet_v3:MobileNetV3",
+        ("width", "dropout"),
+        "MobileNetV3-Large, the head unscaled below width 1",
+        ("in_channels", "classes"),
+    ),
     "mcunet": _mobile("mcunet:mcunet", "MCUNet for ImageNet (in3)"),
     "mbv2-w0.35": _mobile(
         "pretrained_tiny:mbv2_w035", "MobileNetV2-Tiny without mix layer, has a checkpoint"

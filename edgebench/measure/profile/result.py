@@ -14,12 +14,14 @@ class Cost:
         flops_forward: elementary operations of the forward pass.
         flops_backward: elementary operations of the backward pass.
         activation_bits: kept from forward to backward.
+        scalings: multiplications by which squeeze and excitation scales a map.
     """
 
     macs: int = 0
     flops_forward: int = 0
     flops_backward: int = 0
     activation_bits: int = 0
+    scalings: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,11 @@ class Profile:
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and linear layers, whole batch."""
         return sum(layer.cost.macs for layer in self.layers)
+
+    @property
+    def scalings(self) -> int:
+        """Multiplications by which squeeze and excitation scales maps, whole batch; `macs` is without them."""
+        return sum(layer.cost.scalings for layer in self.layers)
 
     @property
     def flops_forward(self) -> int:

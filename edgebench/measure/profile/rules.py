@@ -221,7 +221,7 @@ def gate(x: Tensor, scale: Tensor, *, x_grad: bool, scale_grad: bool) -> Cost:
     if x_grad:
         kept += scale.numel() * scale.element_size() * 8
     elements = x.numel()
-    return Cost(0, elements, 7 * elements * (x_grad or scale_grad), kept)
+    return Cost(0, elements, 7 * elements * (x_grad or scale_grad), kept, elements)
 
 
 # By exact type: a subclass may compute something else, and must say so here.
