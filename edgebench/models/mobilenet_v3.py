@@ -1,4 +1,4 @@
-"""MobileNetV3-Large as NetAug's Table 1 counts it (Howard et al. 2019; the table of layers as in the code of Cai et al.).
+"""MobileNetV3-Large as NetAug's Table 1 counts it (Howard et al. 2019; layers as in the code of Cai et al.).
 
 At width 1 its layers are those of torchvision's `mobilenet_v3_large`. Below, two rules differ: the hidden layer of the
 head keeps its 1280 channels, and the bottleneck of squeeze and excitation has at least 16. At width 0.35, 1000 classes
@@ -86,12 +86,13 @@ class MobileNetV3(nn.Module):
         mix, hidden = scaled(_MIX), make_divisible(_HIDDEN * max(1.0, width))
         self.mix = conv_norm(channels, mix, activation="hardswish")
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.hidden = nn.Sequential(nn.Linear(mix, hidden), nn.Hardswish(inplace=True))
+        reader = nn.Linear(mix, hidden)
+        self.hidden = nn.Sequential(reader, nn.Hardswish(inplace=True))
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(hidden, classes)
         initialise(self, self.classifier)
-        nn.init.normal_(self.hidden[0].weight, std=0.01)
-        nn.init.zeros_(self.hidden[0].bias)
+        nn.init.normal_(reader.weight, std=0.01)
+        nn.init.zeros_(reader.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = self.pool(self.mix(self.blocks(self.stem(x)))).flatten(1)
