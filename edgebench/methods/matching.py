@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from torch import nn
 
@@ -125,13 +125,13 @@ def _inverted(module: nn.Module, path: str) -> Block | None:
     if not leaves or len(leaves) > _MOST_LAYERS:
         return None
     stages: list[Stage] = []
-    if _is_pointwise(leaves[0].module):
+    if is_pointwise(leaves[0].module):
         leaves = _take(leaves, "expand", stages)
-    if not leaves or not _is_depthwise(leaves[0].module):
+    if not leaves or not is_depthwise(leaves[0].module):
         return None
     leaves = _take(leaves, "depthwise", stages)
     between, rest = leaves[:-2], leaves[-2:]
-    if len(rest) < 2 or not _is_pointwise(rest[0].module) or _take(rest, "project", stages):
+    if len(rest) < 2 or not is_pointwise(rest[0].module) or _take(rest, "project", stages):
         return None
     se = _container(module, between) if between else None
     if [stage.role for stage in stages][-2:] != ["depthwise", "project"] or (between and se is None):
@@ -159,11 +159,13 @@ def leaves_of(module: nn.Module) -> Iterator[Slot]:
         yield from leaves_of(child)
 
 
-def _is_pointwise(module: nn.Module) -> bool:
+def is_pointwise(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether it is an ordinary 1×1 convolution."""
     return isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and module.groups == 1
 
 
-def _is_depthwise(module: nn.Module) -> bool:
+def is_depthwise(module: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether it is a convolution of every channel by itself."""
     return isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels == module.out_channels
 
 

@@ -252,6 +252,7 @@ def _is_fixed(module: nn.Module) -> bool:
         batch_statistics = isinstance(each, nn.modules.batchnorm._NormBase) and not isinstance(
             each, ShiftOnlyBatchNorm2d
         )
-        if batch_statistics or is_dropping(each):
+        # A hook may do anything; DropBlock's act in training alone.
+        if batch_statistics or is_dropping(each) or each._forward_hooks:
             return False
     return not any(parameter.requires_grad for parameter in module.parameters())
