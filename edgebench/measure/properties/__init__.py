@@ -25,6 +25,10 @@ _PROPERTIES = {
     "cutmix-equations": "edgebench.measure.properties.mixing:check_cutmix",
     "randaugment-equations": "edgebench.measure.properties.randaugment:check_cases",
     "beta-shape": "edgebench.measure.properties.mixing:check_shape",
+    "netaug-widths": "edgebench.measure.properties.netaug:check_widths",
+    "netaug-sub-networks": "edgebench.measure.properties.netaug:check_sub_networks",
+    "netaug-gradients": "edgebench.measure.properties.netaug:check_gradients",
+    "netaug-export": "edgebench.measure.properties.netaug:check_export",
 }
 
 

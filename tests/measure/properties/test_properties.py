@@ -17,7 +17,7 @@ from edgebench.measure import properties
 from edgebench.methods import bits, shift_only, signed
 
 # Tested in modules of their own.
-_ELSEWHERE = ("random-split", "mixup-", "cutmix-", "randaugment-", "beta-shape")
+_ELSEWHERE = ("random-split", "mixup-", "cutmix-", "randaugment-", "beta-shape", "netaug-")
 
 
 def _run(name: str, cases: int = 60, seed: int = 0) -> dict[str, float]:
