@@ -55,7 +55,7 @@ class _Case:
         with torch.no_grad():
             for parameter in self.net.parameters():
                 if parameter.grad is not None:
-                    parameter -= 0.05 * parameter.grad
+                    parameter.sub_(0.05 * parameter.grad)
 
 
 def _cases(cases: int, seed: int, dtype: torch.dtype = torch.float32) -> Iterator[_Case]:
@@ -227,7 +227,7 @@ def _apart(
     total = {name: torch.zeros_like(p) for name, p in stored.items()}
     for weight, part in ((1.0, net.dials.base()), (alpha, sample)):
         plain = net.extract(part)
-        cross_entropy(plain(images), labels).backward()
+        torch.autograd.backward(cross_entropy(plain(images), labels))
         for name, parameter in plain.named_parameters():
             _leading(outside[name], parameter.shape).fill_(False)
             assert parameter.grad is not None
