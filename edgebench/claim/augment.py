@@ -34,6 +34,13 @@ class RandAugmentSettings(Strict):
     )
 
 
+def _about_one(value: Any) -> Any:
+    """A single number is short for the range from one less it, but not below 0, to one and it."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return (max(0.0, 1.0 - value), 1.0 + value)
+    return as_tuple(value)
+
+
 def _spread(value: Any) -> Any:
     """A single number is short for the range from its negative to it."""
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -96,16 +103,61 @@ class AffineSettings(Strict):
         return self
 
 
+Area = Annotated[float, Field(gt=0, le=1)]
+Ratio = Annotated[float, Field(gt=0, le=16)]
+
+
+class ResizedCropSettings(Strict):
+    """A random box of each image, enlarged to the image's size, as torchvision's `RandomResizedCrop`; bilinear."""
+
+    scale: Annotated[tuple[Area, Area], BeforeValidator(as_tuple), AfterValidator(_ascending)] = Field(
+        (0.08, 1.0), description="the box's share of the image's area: [least, most]"
+    )
+    ratio: Annotated[tuple[Ratio, Ratio], BeforeValidator(as_tuple), AfterValidator(_ascending)] = Field(
+        (3 / 4, 4 / 3), description="the box's width over its height: [least, most]"
+    )
+
+
+Factor = Annotated[float, Field(ge=0, le=16)]
+Factors = Annotated[
+    tuple[Factor, Factor],
+    BeforeValidator(_about_one, json_schema_input_type=float | tuple[Factor, Factor]),
+    AfterValidator(_ascending),
+]
+
+
+class JitterSettings(Strict):
+    """Random colours of each image, with the ranges of torchvision's `ColorJitter`, in random order; no hue."""
+
+    brightness: Factors | None = Field(None, description="factor: `b` for 1-b to 1+b, or [least, most]")
+    contrast: Factors | None = Field(
+        None, description="factor, about the mean luminance of the image; likewise"
+    )
+    saturation: Factors | None = Field(None, description="factor, about grey; likewise")
+
+    @model_validator(mode="after")
+    def _changes(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("changes nothing: give brightness, contrast or saturation")
+        return self
+
+
 class AugmentSettings(Strict):
     """Random transformations of training batches; evaluation never sees them."""
 
     crop: Positive | None = Field(None, description="pad by this many pixels, crop back at random")
+    resized_crop: ResizedCropSettings | None = Field(
+        None, description="enlarge a random part of the image; instead of `crop`"
+    )
     flip: bool = Field(False, description="flip left-right with probability 0.5")
     randaugment: RandAugmentSettings | None = Field(
         None, description="random operations, after crop and flip"
     )
     autoaugment: Literal["cifar10", "imagenet", "svhn"] | None = Field(
         None, description="AutoAugment's policy for this dataset, after crop and flip"
+    )
+    jitter: JitterSettings | None = Field(
+        None, description="random brightness, contrast and saturation, after random operations"
     )
     affine: AffineSettings | None = Field(
         None, description="rotate, shift, zoom and shear, after all others that act on one image"
@@ -118,7 +170,9 @@ class AugmentSettings(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_policy(self) -> Self:
+    def _one_of_a_kind(self) -> Self:
+        if self.crop is not None and self.resized_crop is not None:
+            raise ValueError("give either crop or resized_crop")
         if self.randaugment is not None and self.autoaugment is not None:
             raise ValueError("give either randaugment or autoaugment")
         return self

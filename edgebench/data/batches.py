@@ -10,6 +10,7 @@ six-dimensional strided view took 0.20 ms, gathering pixels 0.24 ms.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -17,7 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edgebench.data.affine import draw, warp
+from edgebench.data import affine as affine_transformation
+from edgebench.data import jitter as colour_jitter
+from edgebench.data import resized_crop as crops
 from edgebench.data.policy import policy_of
 from edgebench.data.prepared import Prepared
 from edgebench.data.raw import Labels
@@ -29,6 +32,14 @@ if TYPE_CHECKING:
 Batch = tuple[Tensor, Tensor]
 CPU = torch.device("cpu")
 EVALUATION_BATCH = 500
+
+STREAMS = {
+    "affine": "affine transformations",
+    "randaugment": "randomly drawn operations",
+    "resized_crop": "resized crops",
+    "jitter": "changes of brightness, contrast and saturation",
+}
+"""The generators that `TrainBatches` takes by name, each for what it says."""
 
 
 class Normaliser:
@@ -81,6 +92,35 @@ def crop_and_flip(images: Tensor, padding: int, offsets: Tensor | None, flips: T
     return runs.index_select(0, chosen).view(count, height, width, channels)
 
 
+@dataclass(frozen=True)
+class Draws:
+    """What was drawn for some images, one row for each; None: nothing of the kind is done. All on the CPU.
+
+    Attributes:
+        boxes: of resized crops, int64 [B, 4].
+        offsets: of crops, int64 [B, 2].
+        flips: which are mirrored, bool [B].
+        operations: numbers of a policy's actions, int64 [B, steps].
+        orders, factors: of colour jitter, [B, 3].
+        transforms: matrices of affine transformations, float64 [B, 2, 3].
+    """
+
+    boxes: Tensor | None = None
+    offsets: Tensor | None = None
+    flips: Tensor | None = None
+    operations: Tensor | None = None
+    orders: Tensor | None = None
+    factors: Tensor | None = None
+    transforms: Tensor | None = None
+
+    def __getitem__(self, rows: slice) -> Draws:
+        """Those of some of the images."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Draws(
+            **{name: None if all_rows is None else all_rows[rows] for name, all_rows in found.items()}
+        )
+
+
 class TrainBatches:
     """Shuffled, augmented, normalised training batches; each iteration over it is one epoch.
 
@@ -89,9 +129,9 @@ class TrainBatches:
     fewer images than a batch, all of them are the batch.
 
     Per epoch, `order` gives one permutation and `augmentation` one set of offsets and mirrorings, whether or
-    not they are used: arms that differ in one augmentation share everything else. Affine transformations and
-    the operations of RandAugment or AutoAugment have generators of their own, `affine` and `randaugment`, for
-    the same reason. All must be CPU generators, so that all devices see the same batches.
+    not they are used: arms that differ in one augmentation share everything else. Other augmentations have generators
+    of their own, named in `STREAMS`, for the same reason; `randaugment` is AutoAugment's too. All must be CPU
+    generators, so that all devices see the same batches.
     """
 
     def __init__(
@@ -103,23 +143,22 @@ class TrainBatches:
         order: torch.Generator,
         augmentation: torch.Generator,
         device: torch.device = CPU,
-        *,
-        affine: torch.Generator | None = None,
-        randaugment: torch.Generator | None = None,
+        **streams: torch.Generator,
     ) -> None:
         self._source = source(prepared, "train", device)
         self._indices = np.asarray(indices, np.int64)
-        self._padding, self._flip = augment.crop or 0, augment.flip
+        self._augment = augment
         self._size = min(batch, len(self._indices))
         self._order, self._augmentation = order, augmentation
-        if augment.affine is not None and affine is None:
-            raise ValueError("affine transformations need a generator of their own")
-        self._affine, self._ranges = affine, augment.affine
         self._extent = prepared.train_images.shape[1:3]
         self._policy = policy_of(augment, self._extent)
-        if self._policy is not None and randaugment is None:
-            raise ValueError("randomly drawn operations need a generator of their own")
-        self._randaugment = randaugment
+        if unknown := sorted(streams.keys() - STREAMS):
+            raise TypeError(f"no stream is called '{unknown[0]}'; there are {', '.join(STREAMS)}")
+        wanted = {"randaugment"} if self._policy is not None else set()
+        wanted |= {name for name in STREAMS if getattr(augment, name) is not None}
+        if lacking := sorted(wanted - streams.keys()):
+            raise ValueError(f"{STREAMS[lacking[0]]} need a generator of their own")
+        self._streams = streams
         self._normalise = Normaliser(prepared, device)
 
     def __len__(self) -> int:
@@ -128,39 +167,41 @@ class TrainBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         """One epoch of (float32 [B, C, H, W] in channels-last order, int64 [B])."""
-        count = len(self._indices)
-        drawn = self._indices[torch.randperm(count, generator=self._order).numpy()]
-        # Drawn in float64, whose products cannot round up to 2·padding + 1.
-        draws = torch.rand(count, 3, generator=self._augmentation, dtype=torch.float64)
-        offsets = (draws[:, :2] * (2 * self._padding + 1)).long()
-        flips = draws[:, 2] < 0.5
-        operations = transforms = None
-        if self._policy is not None and self._randaugment is not None:
-            operations = self._policy.draw(count, self._randaugment)
-        if self._ranges is not None and self._affine is not None:
-            transforms = draw(self._ranges, count, self._extent, self._affine)
+        drawn = self._indices[torch.randperm(len(self._indices), generator=self._order).numpy()]
+        draws = self._draws(len(drawn))
         for number in range(len(self)):
             part = slice(number * self._size, (number + 1) * self._size)
-            moved = offsets[part] if self._padding else None
-            mirrored = flips[part] if self._flip else None
-            changed = operations[part] if operations is not None else None
-            warped = transforms[part] if transforms is not None else None
-            yield self._batch(drawn[part], moved, mirrored, changed, warped)
+            yield self._batch(drawn[part], draws[part])
 
-    def _batch(
-        self,
-        chosen: Labels,
-        offsets: Tensor | None,
-        flips: Tensor | None,
-        operations: Tensor | None,
-        transforms: Tensor | None,
-    ) -> Batch:
+    def _draws(self, count: int) -> Draws:
+        augment, padding = self._augment, self._augment.crop or 0
+        # Drawn in float64, whose products cannot round up to 2·padding + 1.
+        draws = torch.rand(count, 3, generator=self._augmentation, dtype=torch.float64)
+        offsets = (draws[:, :2] * (2 * padding + 1)).long() if padding else None
+        flips = draws[:, 2] < 0.5 if augment.flip else None
+        boxes = operations = orders = factors = transforms = None
+        if augment.resized_crop is not None:
+            boxes = crops.draw(augment.resized_crop, count, self._extent, self._streams["resized_crop"])
+        if self._policy is not None:
+            operations = self._policy.draw(count, self._streams["randaugment"])
+        if augment.jitter is not None:
+            orders, factors = colour_jitter.draw(augment.jitter, count, self._streams["jitter"])
+        if augment.affine is not None:
+            ranges, stream = augment.affine, self._streams["affine"]
+            transforms = affine_transformation.draw(ranges, count, self._extent, stream)
+        return Draws(boxes, offsets, flips, operations, orders, factors, transforms)
+
+    def _batch(self, chosen: Labels, drawn: Draws) -> Batch:
         images, labels = self._source.gather(chosen)
-        images = crop_and_flip(images, self._padding, offsets, flips)
-        if self._policy is not None and operations is not None:
-            images = self._policy.apply(images, operations)
-        if transforms is not None:
-            images = warp(images, transforms)
+        if drawn.boxes is not None:
+            images = crops.resized(images, drawn.boxes)
+        images = crop_and_flip(images, self._augment.crop or 0, drawn.offsets, drawn.flips)
+        if self._policy is not None and drawn.operations is not None:
+            images = self._policy.apply(images, drawn.operations)
+        if drawn.orders is not None and drawn.factors is not None:
+            images = colour_jitter.jitter(images, drawn.orders, drawn.factors)
+        if drawn.transforms is not None:
+            images = affine_transformation.warp(images, drawn.transforms)
         return self._normalise(images), labels
 
 

@@ -33,7 +33,7 @@ from torch.nn.functional import cross_entropy
 from edgebench.claim.augment import AugmentSettings
 from edgebench.claim.latency import LatencyGroup
 from edgebench.claim.settings import LatencySettings
-from edgebench.data.batches import Batch, TrainBatches
+from edgebench.data.batches import STREAMS, Batch, TrainBatches
 from edgebench.data.prepared import Prepared
 from edgebench.errors import SettingsError
 from edgebench.methods import strategy
@@ -197,13 +197,11 @@ def _prepares(
     names = tuple(map(str, range(classes)))
     grey = (0.5,) * channels
     data = Prepared(folder, images, labels, images[:0], labels[:0], names, "", grey, grey)
-    purposes = ("order", "augment", "affine", "randaugment")
-    order, crops, affine, randaugment = (
-        torch.Generator().manual_seed(seed_value(seed, purpose)) for purpose in purposes
+    order, crops, *others = (
+        torch.Generator().manual_seed(seed_value(seed, purpose)) for purpose in ("order", "augment", *STREAMS)
     )
-    batches = TrainBatches(
-        data, range(count), augment, count, order, crops, device, affine=affine, randaugment=randaugment
-    )
+    streams = dict(zip(STREAMS, others, strict=True))
+    batches = TrainBatches(data, range(count), augment, count, order, crops, device, **streams)
     methods = mixing_of(augment, classes)
 
     def prepare() -> Batch:

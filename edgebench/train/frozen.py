@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from edgebench.claim.augment import AugmentSettings
-from edgebench.data.batches import Batch, TrainBatches, evaluation_batches
+from edgebench.data.batches import Batch, Draws, TrainBatches, evaluation_batches
 from edgebench.data.building import build_once, check_space
 from edgebench.data.cache import cache_folder
 from edgebench.data.prepared import Prepared
@@ -97,15 +97,8 @@ class MapBatches(TrainBatches):
         super().__init__(*arguments, **options)
         self._maps = maps
 
-    def _batch(
-        self,
-        chosen: Labels,
-        offsets: Tensor | None,
-        flips: Tensor | None,
-        operations: Tensor | None,
-        transforms: Tensor | None,
-    ) -> Batch:
-        return self._maps.gather(chosen, flips)
+    def _batch(self, chosen: Labels, drawn: Draws) -> Batch:
+        return self._maps.gather(chosen, drawn.flips)
 
 
 def _key(prefix: nn.Module, data: Prepared, device: torch.device, *, mirrored: bool) -> str:

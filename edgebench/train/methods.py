@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from edgebench.claim.settings import DistillSettings, TrainSettings
-from edgebench.data.batches import TrainBatches
+from edgebench.data.batches import STREAMS, TrainBatches
 from edgebench.data.prepared import Prepared
 from edgebench.data.raw import Labels
 from edgebench.errors import TrialError
 from edgebench.methods.distillation import Distillation
+from edgebench.methods.dropblock import DropBlock
 from edgebench.methods.hooks import Method
 from edgebench.methods.mixing import mixing_of
 from edgebench.methods.netaug.method import NetAug
@@ -42,8 +43,6 @@ def methods_of(
     """
     methods = mixing_of(settings.augment, data.classes)
     if settings.dropblock is not None:
-        from edgebench.methods.dropblock import DropBlock
-
         methods.append(DropBlock(settings.dropblock.keep, settings.dropblock.size))
     if settings.distill is not None:
         methods.append(_distillation(settings, settings.distill, data, seed, device, weights))
@@ -76,10 +75,7 @@ class _Calibration:
         self._batches = -(-images // min(settings.batch, len(train)))
 
     def __iter__(self) -> Iterator[Tensor]:
-        order, augment, affine, randaugment = (
-            stream(self._seed, f"calibration-{purpose}")
-            for purpose in ("order", "augment", "affine", "randaugment")
-        )
+        order, augment = (stream(self._seed, f"calibration-{name}") for name in ("order", "augment"))
         batches = TrainBatches(
             self._data,
             self._train,
@@ -88,8 +84,7 @@ class _Calibration:
             order,
             augment,
             self._device,
-            affine=affine,
-            randaugment=randaugment,
+            **{name: stream(self._seed, f"calibration-{name}") for name in STREAMS},
         )
         for images, _ in islice(batches, self._batches):
             yield images

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgebench.claim.settings import TrainSettings
-from edgebench.data.batches import EVALUATION_BATCH, Batch, TrainBatches, evaluation_batches
+from edgebench.data.batches import EVALUATION_BATCH, STREAMS, Batch, TrainBatches, evaluation_batches
 from edgebench.data.prepared import Prepared, prepare
 from edgebench.data.raw import Labels
 from edgebench.data.split import split
@@ -101,18 +101,18 @@ def set_up(
     methods = methods_of(settings, data, train, seed, device, weights)
     for method in methods:
         model = method.wrap(model)
-    streams = (stream(seed, "order"), stream(seed, "augment"), device)
-    drawn = (data, train, settings.augment, settings.batch, *streams)
+    order, augment = stream(seed, "order"), stream(seed, "augment")
     costs = {}
     if settings.method is not None:
         costs = _counted(model, (min(settings.batch, len(train)), *data.shape))
         cut = strategy.frozen_prefix(model) if cacheable(settings.augment) else None
         if cut is not None:
             maps = Maps(cut[0], data, mirrored=settings.augment.flip, device=device)
-            passed = MapBatches(maps, *drawn)
+            passed = MapBatches(maps, data, train, settings.augment, settings.batch, order, augment, device)
             shown = maps.batches("train", val, EVALUATION_BATCH)
             return Start(seed, data, cut[1], methods, passed, shown, train, device, costs, maps, model)
-    batches = TrainBatches(*drawn, affine=stream(seed, "affine"), randaugment=stream(seed, "randaugment"))
+    own = {name: stream(seed, name) for name in STREAMS}
+    batches = TrainBatches(data, train, settings.augment, settings.batch, order, augment, device, **own)
     validation = evaluation_batches(data, "train", val, keep=True, device=device)
     return Start(seed, data, model, methods, batches, validation, train, device, costs)
 
