@@ -15,7 +15,7 @@ from pathlib import Path
 from edgebench.run.trial import SEMANTICS
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("data", "measure", "methods", "models", "train")
+FOLDERS = ("data", "detect", "measure", "methods", "models", "train")
 LOCK = ROOT / "tests" / "run" / "semantics.json"
 
 

@@ -63,7 +63,7 @@ def read_expectation(here: Node, kind: Kind, problems: list[Problem]) -> Expecta
         _report(here.keys["expect"], error, problems)
         return None
     if expect.relation == "==" and kind not in EXACT_KINDS:
-        what = "trained" if kind == "train" else "timed"
+        what = "trained" if kind in ("train", "detect") else "timed"
         message = f"'==' cannot be expected of a {what} quantity; expected '~ x ± y'"
         problems.append(Problem(here.keys["expect"], message))
     margin = here.get("margin")

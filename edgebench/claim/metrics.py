@@ -47,6 +47,22 @@ _TRAIN = {
     "curve.lr": Metric("", "learning rate of each epoch"),
 }
 
+# The loss of a detector: cross-entropies of objectness and classes, and how far boxes are off; a sum without a unit.
+_DETECT = {
+    "ap50": Metric(
+        "%", "average precision at an overlap of 0.5 on the test scenes, after the last epoch", 0.0
+    ),
+    "val_loss": Metric("", "loss on the validation scenes, after the last epoch", 100.0),
+    "train_loss": Metric("", "mean training loss of the last epoch, as optimised", 100.0),
+    "params": Metric("", "trainable parameters of the whole detector"),
+    "macs": Metric("", "multiply-accumulates of the whole detector for one scene, as for trainings"),
+    "model_bytes": Metric("bytes", "parameters and buffers as stored"),
+    "train_seconds": Metric("s", "wall-clock time of the training epochs"),
+    "curve.val_loss": Metric("", "validation loss after each epoch", 100.0),
+    "curve.train_loss": Metric("", "mean training loss of each epoch, as optimised", 100.0),
+    "curve.lr": Metric("", "learning rate of each epoch"),
+}
+
 _PROFILE = {
     "params": Metric("", "parameters"),
     "params.trained": Metric("", "parameters that train"),
@@ -126,6 +142,7 @@ ADDED = frozenset({"macs", "model_bytes"})
 
 METRICS: dict[Kind, dict[str, Metric]] = {
     "train": _TRAIN,
+    "detect": _DETECT,
     "profile": _PROFILE,
     "property": _PROPERTY,
     "latency": _LATENCY,
@@ -137,5 +154,5 @@ EXACT_KINDS: frozenset[Kind] = frozenset({"profile", "property", "dataset"})
 
 
 def worst(name: str) -> float | None:
-    """The value of the training metric `name` when the arm diverged."""
-    return _TRAIN[name].worst
+    """The value of the metric `name` of a training, of a classifier or a detector, when the arm diverged."""
+    return (_TRAIN | _DETECT)[name].worst

@@ -12,7 +12,11 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edgebench.claim.augment import AugmentSettings
+from edgebench.claim.detection import SceneAugmentSettings, ScenesSettings
 from edgebench.claim.fields import Factors, Fraction, Positive, Shape, Strict, as_tuple, named
+from edgebench.claim.forms import MethodSettings as MethodSettings
+from edgebench.claim.forms import Norms as Norms
+from edgebench.claim.forms import QuantiseSettings as QuantiseSettings
 
 
 class ModelSettings(Strict):
@@ -74,46 +78,6 @@ class ScheduleSettings(Strict):
     warmup: Annotated[int, Field(ge=0)] = Field(0, description="epochs of linear warm-up")
     every: Positive | None = Field(None, description="`step`: epochs between reductions")
     factor: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="`step`: reduction")
-
-
-Norms = Literal["proj-bn", "exp-bn", "dw-bn", "all-bn", "all-bn-shift"]
-
-
-class MethodSettings(Strict):
-    """Which part of a network is trained, and how: a fine-tuning strategy, applied to the model."""
-
-    name: Literal[
-        "mobiletl", "ft-all", "ft-last", "ft-bn", "ft-bias", "ft-blocks", "tinytl-b", "tinytl-l", "tinytl-l-b"
-    ] = Field(description="`ft-…`: plain fine-tuning of that part; the classifier trains in all of them")
-    blocks: Positive | None = Field(
-        None, description="`mobiletl`, `ft-blocks`: how many blocks next to the output train"
-    )
-    norms: Norms | None = Field(
-        None,
-        description="`mobiletl`: which normalisations train in full, the others their shift; `proj-bn` if not given",
-    )
-    patches: bool | None = Field(
-        None, description="`mobiletl`, `ft-blocks`: lite residual patches beside the trained blocks"
-    )
-    main: Literal["frozen"] | None = Field(
-        None, description="with patches: the blocks themselves stay frozen"
-    )
-    substitute: Literal["relu", "remove-se"] | None = Field(
-        None, description="in the trained blocks: ReLU for every activation, or no squeeze and excitation"
-    )
-    frozen_bits: Literal[8] | None = Field(
-        None, description="store the weights of the frozen layers in 8 bits"
-    )
-
-
-class QuantiseSettings(Strict):
-    """Static quantisation after the training: weights and maps as integers, ranges from training images."""
-
-    name: Literal["int8"] = Field(description="8-bit weights and maps")
-    calibration: Positive = Field(256, description="training images from which the ranges of maps are taken")
-    per: Literal["channel", "tensor"] = Field(
-        "channel", description="a scale for each output channel of a weight, or one for the whole"
-    )
 
 
 class NetAugSettings(Strict):
@@ -232,6 +196,26 @@ class TrainSettings(Strict):
     )
 
 
+Scenes = Annotated[ScenesSettings, BeforeValidator(named)]
+
+
+class DetectSettings(Strict):
+    """Train an object detector on a backbone, and measure its average precision (`kind: detect`)."""
+
+    model: Model
+    data: Scenes
+    head: Positive = Field(64, description="channels of the maps between backbone and predictions")
+    augment: SceneAugmentSettings = SceneAugmentSettings()
+    optimiser: Optimiser
+    schedule: Schedule = ScheduleSettings()
+    epochs: Positive
+    batch: Positive = 32
+    start: StartSettings | None = Field(
+        None,
+        description="weights that the backbone starts from, trained as a classifier; fresh ones if not given",
+    )
+
+
 class ProfileSettings(Strict):
     """Count and measure one forward and backward pass, without data (`kind: profile`)."""
 
@@ -274,17 +258,21 @@ class DatasetSettings(Strict):
     data: Data
 
 
-Kind = Literal["train", "profile", "property", "latency", "dataset"]
-Settings = TrainSettings | ProfileSettings | PropertySettings | LatencySettings | DatasetSettings
+Kind = Literal["train", "detect", "profile", "property", "latency", "dataset"]
+Settings = (
+    TrainSettings | DetectSettings | ProfileSettings | PropertySettings | LatencySettings | DatasetSettings
+)
 SETTINGS: dict[
     Kind,
     type[TrainSettings]
+    | type[DetectSettings]
     | type[ProfileSettings]
     | type[PropertySettings]
     | type[LatencySettings]
     | type[DatasetSettings],
 ] = {
     "train": TrainSettings,
+    "detect": DetectSettings,
     "profile": ProfileSettings,
     "property": PropertySettings,
     "latency": LatencySettings,

@@ -18,7 +18,7 @@ from edgebench.claim.metrics import EXACT_KINDS, METRICS
 from edgebench.claim.models import TIERS
 from edgebench.claim.nodes import Node, overlay
 from edgebench.claim.problems import Mark, Problem, gather
-from edgebench.claim.settings import SETTINGS, Kind, Settings, TrainSettings
+from edgebench.claim.settings import SETTINGS, DataSettings, DetectSettings, Kind, Settings, TrainSettings
 from edgebench.claim.validation import validate
 from edgebench.data import source
 from edgebench.errors import EdgebenchError, did_you_mean
@@ -30,7 +30,8 @@ _TIER_KEYS = ("recipe", "looks", "floor", "timeout", "memory", "arms")
 Resolve = Callable[[Node | None, list[Problem]], Node | None]
 _CHECKS: dict[str, Callable[[Any], None]] = {
     "model": registry.check,
-    "data": lambda data: source.check(data.name),
+    # The names of scenes are few, and part of their type.
+    "data": lambda data: source.check(data.name) if isinstance(data, DataSettings) else None,
     "name": properties.check,
     "method": options.check,
 }
@@ -179,6 +180,11 @@ class _Loading:
                     self._refuse(merged.locate(_concerned(merged, key, error.found)), error)
         if isinstance(settings, TrainSettings):
             self._check_training(settings, merged)
+        if isinstance(settings, DetectSettings) and (start := settings.start) is not None and start.weights:
+            try:
+                weights.check(start.weights, settings.model)
+            except EdgebenchError as error:
+                self._refuse(merged.locate(("start", "weights")), error)
         return settings
 
     def _check_training(self, settings: TrainSettings, merged: Node) -> None:

@@ -9,7 +9,7 @@ from edgebench.claim.configured import is_setting, setting_value
 from edgebench.claim.curves import DivergedCurve
 from edgebench.claim.expression import Value
 from edgebench.claim.metrics import worst
-from edgebench.claim.settings import LatencySettings, Settings, TrainSettings
+from edgebench.claim.settings import DetectSettings, LatencySettings, Settings, TrainSettings
 from edgebench.errors import ExpressionError
 from edgebench.judge.verdict import Pending, Verdict, invalid_verdict, judge_exact, judge_seeds
 from edgebench.run.record import Measured
@@ -48,7 +48,11 @@ def _read(measured: Measured, settings: Settings, arm: str, metric: str) -> Valu
     name = metric.removeprefix("curve.")
     if metric.startswith("curve."):
         curve = measured.curves.get(name)
-        if measured.diverged and isinstance(settings, TrainSettings) and (fill := worst(metric)) is not None:
+        if (
+            measured.diverged
+            and isinstance(settings, TrainSettings | DetectSettings)
+            and (fill := worst(metric)) is not None
+        ):
             seen = curve or ()
             return DivergedCurve((*seen, *[fill] * (settings.epochs - len(seen))))
         if curve is not None:

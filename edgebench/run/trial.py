@@ -14,13 +14,16 @@ from edgebench.claim.latency import LatencyGroup
 from edgebench.claim.metrics import ADDED
 from edgebench.claim.settings import (
     DatasetSettings,
+    DetectSettings,
     DistillSettings,
     Kind,
     ModelSettings,
     PretrainSettings,
     Settings,
+    StartSettings,
     TrainSettings,
 )
+from edgebench.data import scenes
 from edgebench.data.source import digest
 from edgebench.models import checkpoint
 
@@ -104,7 +107,7 @@ class Trial:
 
     @property
     def _shares_start(self) -> bool:
-        start = self.settings.start if isinstance(self.settings, TrainSettings) else None
+        start = self.settings.start if isinstance(self.settings, TrainSettings | DetectSettings) else None
         if start is None or start.pretrain is None or self.quantises:
             return False
         return start.pretrain.seeds is None
@@ -123,6 +126,8 @@ class Trial:
             )
             form = f", {settings.quantise.name}" if settings.quantise is not None else ""
             return f"{settings.model.name} on {settings.data.name}{how}{form}, seed {self.seed}"
+        if isinstance(settings, DetectSettings):
+            return f"detector of {settings.model.name} on {settings.data.name}, seed {self.seed}"
         if isinstance(settings, LatencyGroup):
             return f"latency of {', '.join(settings.arms)}, repetition {self.seed}"
         if isinstance(settings, DatasetSettings):
@@ -187,21 +192,29 @@ def resolve(kind: Kind, settings: Settings) -> Trial:
     """
     if isinstance(settings, DatasetSettings):
         return Trial(kind, settings, 0, digest(settings.data))
+    if isinstance(settings, DetectSettings):
+        return Trial(
+            kind, settings, 0, scenes.digest(settings.data), *_starting(settings.model, settings.start)
+        )
     if not isinstance(settings, TrainSettings):
         return Trial(kind, settings, 0, None)
     if settings.quantise is not None:
         # The metrics too, because the quantised network's record takes them over.
         training = resolve(kind, _training(settings)).wanting({ARTEFACT, *ADDED})
         return Trial(kind, settings, 0, training.data, training.weights, training)
-    weights = needs = None
+    weights, needs = _starting(settings.model, settings.start)
     if settings.distill is not None:
         needs = resolve(kind, teaching(settings, settings.distill)).wanting([ARTEFACT])
-    if (start := settings.start) is not None:
-        if start.pretrain is not None:
-            needs = pretraining(settings.model, start.pretrain)
-        elif start.weights is not None:
-            weights = checkpoint.digest(start.weights, settings.model)
     return Trial(kind, settings, 0, digest(settings.data), weights, needs)
+
+
+def _starting(model: ModelSettings, start: StartSettings | None) -> tuple[str | None, Trial | None]:
+    """The digest of the checkpoint that a network starts from, or the training that it needs."""
+    if start is None:
+        return None, None
+    if start.pretrain is not None:
+        return None, pretraining(model, start.pretrain)
+    return checkpoint.digest(start.weights or "", model), None
 
 
 def teaching(settings: TrainSettings, distill: DistillSettings) -> TrainSettings:

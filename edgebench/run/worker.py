@@ -15,7 +15,7 @@ from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
-from edgebench.claim.settings import TrainSettings
+from edgebench.claim.settings import DetectSettings, TrainSettings
 from edgebench.errors import DataError, EdgebenchError
 from edgebench.run import environment
 from edgebench.run.record import Measured, Record, Status
@@ -111,6 +111,11 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None 
 
         return [run_latency(settings, seed, device) for seed in seeds]
     assert not isinstance(settings, LatencySettings), "one arm alone is never timed"
+    if isinstance(settings, DetectSettings):
+        from edgebench.detect.trial import run_detection
+
+        _check_weights(settings, trials[0].weights)
+        return [run_detection(settings, trial.seed, trial.data, device, weights=start) for trial in trials]
     if trials[0].quantises:
         from edgebench.train.quantised import run_quantised
 
@@ -122,7 +127,7 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None 
     return run_trainings(settings, seeds, trials[0].data, device, weights=start, keeps=keeps)
 
 
-def _check_weights(settings: TrainSettings, planned: str | None) -> None:
+def _check_weights(settings: TrainSettings | DetectSettings, planned: str | None) -> None:
     """Refuse a checkpoint that is not the one by which the trial's hash was made: on another machine, or changed."""
     from edgebench.models import checkpoint
 

@@ -1,0 +1,51 @@
+"""What an arm may configure of the form that a network has while it trains, or in which it is tested.
+
+Fields whose default is None are left out of a trial's hash while they are None.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from edgebench.claim.fields import Positive, Strict
+
+Norms = Literal["proj-bn", "exp-bn", "dw-bn", "all-bn", "all-bn-shift"]
+
+
+class MethodSettings(Strict):
+    """Which part of a network is trained, and how: a fine-tuning strategy, applied to the model."""
+
+    name: Literal[
+        "mobiletl", "ft-all", "ft-last", "ft-bn", "ft-bias", "ft-blocks", "tinytl-b", "tinytl-l", "tinytl-l-b"
+    ] = Field(description="`ft-…`: plain fine-tuning of that part; the classifier trains in all of them")
+    blocks: Positive | None = Field(
+        None, description="`mobiletl`, `ft-blocks`: how many blocks next to the output train"
+    )
+    norms: Norms | None = Field(
+        None,
+        description="`mobiletl`: which normalisations train in full, the others their shift; `proj-bn` if not given",
+    )
+    patches: bool | None = Field(
+        None, description="`mobiletl`, `ft-blocks`: lite residual patches beside the trained blocks"
+    )
+    main: Literal["frozen"] | None = Field(
+        None, description="with patches: the blocks themselves stay frozen"
+    )
+    substitute: Literal["relu", "remove-se"] | None = Field(
+        None, description="in the trained blocks: ReLU for every activation, or no squeeze and excitation"
+    )
+    frozen_bits: Literal[8] | None = Field(
+        None, description="store the weights of the frozen layers in 8 bits"
+    )
+
+
+class QuantiseSettings(Strict):
+    """Static quantisation after the training: weights and maps as integers, ranges from training images."""
+
+    name: Literal["int8"] = Field(description="8-bit weights and maps")
+    calibration: Positive = Field(256, description="training images from which the ranges of maps are taken")
+    per: Literal["channel", "tensor"] = Field(
+        "channel", description="a scale for each output channel of a weight, or one for the whole"
+    )
