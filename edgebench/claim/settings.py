@@ -69,6 +69,10 @@ class OptimiserSettings(Strict):
     weight_decay: Annotated[float, Field(ge=0)] = Field(
         0.0, description="added to the gradient (coupled, L2); by `adamw` taken off the weights (decoupled)"
     )
+    decay: Literal["weights"] | None = Field(
+        None,
+        description="what decays: `weights`, not biases and normalisations; every parameter if not given",
+    )
 
 
 class ScheduleSettings(Strict):

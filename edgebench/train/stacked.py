@@ -123,7 +123,7 @@ def run_stacked(
     data = prepare(settings.data, content)
     starts = [set_up(settings, data, seed, where) for seed in seeds]
     stack = Stack([start.model for start in starts])
-    optimiser = build_optimiser(settings.optimiser, stack)
+    optimiser = build_optimiser(settings.optimiser, stack, stacked=1)
     schedule = build_schedule(settings.schedule, optimiser, settings.epochs)
     curves = [Curves() for _ in seeds]
     started = time.perf_counter()

@@ -147,7 +147,7 @@ def compared(
     alone = set_up(settings, data, seeds[0], where)
     stack = Stack([start.model for start in starts])
     of_stack, of_one = (
-        build_optimiser(settings.optimiser, stack),
+        build_optimiser(settings.optimiser, stack, stacked=1),
         build_optimiser(settings.optimiser, alone.model),
     )
     stacked_batches, batches = _endless(StackedBatches(starts)), _endless(alone.batches)

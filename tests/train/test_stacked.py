@@ -34,7 +34,7 @@ ARMS: list[dict[str, Any]] = [
     {"augment": {"mixup": {"alpha": 0.4}}, "label_smoothing": 0.1},
     {"augment": {"randaugment": {"ops": 2, "magnitude": 9}, "mixup": {"alpha": 0.2}, "cutmix": {"alpha": 1.0}}},
     {"optimiser": {"name": "sgd", "lr": 0.02, "nesterov": True, "weight_decay": 1e-3}, "augment": {"flip": False}},
-    {"optimiser": {"name": "adamw", "lr": 0.003, "momentum": None, "weight_decay": 0.05}},
+    {"optimiser": {"name": "adamw", "lr": 0.003, "momentum": None, "weight_decay": 0.5, "decay": "weights"}},
     {"optimiser": {"name": "nadam", "lr": 0.003, "momentum": None}, "schedule": {"name": "cosine", "warmup": 1}},
 ]  # fmt: skip
 DEEP: list[dict[str, Any]] = [
