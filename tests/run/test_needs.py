@@ -119,7 +119,7 @@ def test_without_it_nothing_that_starts_from_it_is_run(bench: Bench, status: Sta
     assert judged["plain"].verdict is not None
     assert judged["better"].failure == (
         f"arm 'a', trial micronet on digits, seed 0: {status}: micronet on digits, seed 0, "
-        f"from whose weights it starts: {status}: as scripted"
+        f"whose weights it needs: {status}: as scripted"
     )
     assert session.store.rows("SELECT count(*) FROM attempt", ()) == [(1,)], "the pretraining's"
     again, _, executor = settle(bench, bench.claim(started_from(TWO)), pretrained())
@@ -139,7 +139,7 @@ def test_from_diverged_weights_nothing_starts(bench: Bench, later: bool) -> None
     assert ran(executor) == ([] if later else [(FIRST, 0)])
     assert judged["better"].failure == (
         "arm 'a', trial micronet on digits, seed 0: error: micronet on digits, seed 0, "
-        "from whose weights it starts: diverged"
+        "whose weights it needs: diverged"
     )
 
 

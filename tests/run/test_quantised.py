@@ -161,7 +161,7 @@ def test_a_training_that_fails_fails_it(bench: Bench) -> None:
     )
     assert failed["q"].failure == (
         "arm 'q', trial micronet on digits, int8, seed 0: crashed: micronet on digits, seed 0, "
-        "from whose weights it starts: crashed: as scripted"
+        "whose weights it needs: crashed: as scripted"
     )
 
 

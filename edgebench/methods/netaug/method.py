@@ -41,7 +41,9 @@ class NetAug(Method):
         return augment(model, self._settings.width, self._settings.expand, self._initial)
 
     def before_epoch(self, model: nn.Module, epoch: int, epochs: int) -> None:
-        _augmented(model).start_epoch(epoch, epochs)
+        # With the base alone no other channel learns anything for which it could take the place of one of the base's.
+        if self._settings.alpha:
+            _augmented(model).start_epoch(epoch, epochs)
 
     def passes(self, model: nn.Module) -> Iterable[float]:
         return _augmented(model).passes(self._settings.alpha, self._drawn)
