@@ -107,7 +107,8 @@ _PROPERTY = {
     "max_error": Metric("", "largest relative error over all cases; left over right side of an inequality"),
 }
 
-# Medians over the rounds of a trial. No optimiser runs: Table 6 of MobileTL, too, times forward and backward.
+# Medians over the rounds of a trial, with NetAug at the mean cost of a step (`edgebench.measure.passes`). No optimiser
+# runs: Table 6 of MobileTL, too, times forward and backward.
 _LATENCY = {
     "step_ms": Metric(
         "ms", "a training step: forward pass, loss and backward pass; before them its batch, with `augment`"
@@ -116,6 +117,11 @@ _LATENCY = {
     "forward_ms": Metric("ms", "the step's forward pass and loss"),
     "backward_ms": Metric("ms", "the step's backward pass"),
     "infer_ms": Metric("ms", "a forward pass in evaluation mode, without gradients"),
+    "step_macs": Metric(
+        "",
+        "multiply-accumulates of convolutions and linear layers in a step's forward passes, with NetAug the mean over "
+        "the steps; not there where a layer with weights has no counting rule",
+    ),
     "threads": Metric("", "threads that the operations of the CPU could use"),
 }
 

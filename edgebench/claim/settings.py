@@ -243,6 +243,9 @@ class LatencySettings(Strict):
     input: Shape = Field(description="input shape, batch first, e.g. [8, 3, 224, 224]")
     method: Method | None = None
     classes: Positive | None = Field(None, description="outputs of a classifier (1000 if not given)")
+    netaug: NetAugSettings | None = Field(
+        None, description="a step trains as part of larger networks; inference is of the exported network"
+    )
     rounds: Annotated[int, Field(ge=3, le=10_000)] = Field(
         20, description="times that each arm is timed, in turn with the others; equal for all arms"
     )

@@ -7,6 +7,8 @@ that all of them meet the same conditions. Each time is the median over the roun
 As in MobileTL's Table 6 (random data, forward and backward pass, the model loaded and warmed up before), no optimiser
 runs, and setting the gradients to None is not timed. Weights are random: no operation here takes its time from values.
 
+With `netaug`, a step passes the base and a larger network, and what is inferred with is the exported base (`passes`).
+
 With `augment`, a step starts from a batch of images of random bytes in memory, and what prepares it is what a training
 calls: drawing, gathering, cropping, mirroring, operations, normalising, mixing. Each step is an epoch of one batch, so
 that what is drawn once an epoch has its share in every step. Reading and decoding files is not part of it. Random
@@ -22,8 +24,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 import torch
@@ -36,6 +39,7 @@ from edgebench.claim.settings import LatencySettings
 from edgebench.data.batches import STREAMS, Batch, TrainBatches
 from edgebench.data.prepared import Prepared
 from edgebench.errors import SettingsError
+from edgebench.measure.passes import NetAugPasses, Passes, scaled
 from edgebench.methods import strategy
 from edgebench.methods.mixing import mixing_of
 from edgebench.models import registry
@@ -55,7 +59,7 @@ _TIMES = ("batch_ms", "forward_ms", "backward_ms", "step_ms", "infer_ms")
 
 
 def run_latency(group: LatencyGroup, seed: int, device: str = "cpu") -> Measured:
-    """Time all arms in turn and return the median of each, in ms, as `ARM/step_ms` and so on.
+    """Time all arms in turn and return the median of each, in ms, as `ARM/step_ms` and so on, and `ARM/step_macs`.
 
     A classifier's step is the forward pass, the cross-entropy with random labels, and the backward pass; with `augment`
     it first prepares its batch, which takes `ARM/batch_ms`. A single block (a registered name that is no classifier) is
@@ -70,7 +74,8 @@ def run_latency(group: LatencyGroup, seed: int, device: str = "cpu") -> Measured
     Raises:
         SettingsError: more threads than this process has cores, an impossible input or model, no GPU, or a batch to
             be prepared that no classifier trains on.
-        ModelError: the model cannot be built, the method not applied to it, or a batch of 1 has no batch statistics.
+        ModelError: the model cannot be built, the method or NetAug not applied to it, or a batch of 1 has no batch
+            statistics.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0
     with _undisturbed(), torch.random.fork_rng(devices=[]):
@@ -86,7 +91,7 @@ def run_latency(group: LatencyGroup, seed: int, device: str = "cpu") -> Measured
                 times = arm.once(target)
                 if index >= 0:
                     arm.times.append(times)
-    metrics = {f"{arm.name}/{name}": value for arm in arms for name, value in arm.medians().items()}
+    metrics = {f"{arm.name}/{name}": value for arm in arms for name, value in arm.metrics().items()}
     threads = ", ".join(sorted({str(arm.settings.threads) for arm in arms}))
     return Measured(metrics, how={"threads": threads, "rounds": rounds, "load.before": round(load, 2)})
 
@@ -97,7 +102,7 @@ class _Arm:
 
     name: str
     settings: LatencySettings
-    model: nn.Module
+    passes: Passes
     x: Tensor
     labels: Tensor | None  # of a classifier
     gradient: Tensor | None  # of the output of a block
@@ -132,51 +137,73 @@ class _Arm:
         if settings.method is not None:
             model = strategy.apply(model, settings.method, size=(shape[2], shape[3]))
         model = laid_out(model).to(device)
+        passes = Passes(model) if settings.netaug is None else NetAugPasses(model, settings.netaug, seed)
         torch.manual_seed(seed_value(seed, "noise"))
         x = torch.randn(shape).to(device, memory_format=torch.channels_last).requires_grad_(is_block)
         labels, gradient = torch.randint(classes, shape[:1]).to(device), None
         if is_block:
             with torch.no_grad():
                 gradient = torch.randn_like(model.eval()(x))
-        return cls(name, settings, model, x, None if is_block else labels, gradient, prepare, [])
+        return cls(name, settings, passes, x, None if is_block else labels, gradient, prepare, [])
 
     def once(self, device: torch.device) -> tuple[float, ...]:
         """A training step and an inference."""
         torch.set_num_threads(self.settings.threads)
-        self.model.train()
-        self.model.zero_grad(set_to_none=True)
+        model = self.passes.model
+        model.train()
+        model.zero_grad(set_to_none=True)
         self.x.grad = None
         finish(device)
         start = _stamp(device)
         x, labels = (self.x, self.labels) if self.prepare is None else self.prepare()
         begun = start if self.prepare is None else _stamp(device)
-        try:
-            out = self.model(x)
-        except ValueError as error:
-            if (explained := strategy.explain(error)) is not None:
-                raise explained from error
-            raise
-        if labels is not None:
-            out = cross_entropy(out, labels)
-        between = _stamp(device)
-        out.backward(self.gradient)
-        end = _stamp(device)
-        step = (_ms(start, begun), _ms(begun, between), _ms(between, end), _ms(start, end))
-        del out
-        self.model.eval()
+        stamps = [begun]  # then after each forward and each backward pass
+        for weight in self.passes.step():
+            out = _run(model, x)
+            if labels is not None:
+                out = cross_entropy(out, labels)
+            if weight != 1:
+                out = weight * out
+            stamps.append(_stamp(device))
+            torch.autograd.backward(out, self.gradient)
+            stamps.append(_stamp(device))
+            del out
+        parts = [_ms(since, until) for since, until in pairwise(stamps)]
+        step = (_ms(start, begun), sum(parts[::2]), sum(parts[1::2]), _ms(start, stamps[-1]))
+        model = self.passes.inference.eval()
         with torch.inference_mode():
             finish(device)
             start = _stamp(device)
-            self.model(self.x)
+            model(self.x)
             return (*step, _ms(start, _stamp(device)))
 
-    def medians(self) -> dict[str, float]:
-        found = {
-            name: median(times) for name, times in zip(_TIMES, zip(*self.times, strict=True), strict=True)
-        }
+    def metrics(self) -> dict[str, float]:
+        """Medians in ms, with the threads and, where they can be counted, the multiply-accumulates of a step."""
+        times = dict(zip(_TIMES, map(list, zip(*self.times, strict=True)), strict=True))
+        macs = self.passes.macs(self.settings.input, len(self.times))
+        if self.settings.netaug is not None and macs is not None:
+            forward, backward = (scaled(times[name], macs) for name in ("forward_ms", "backward_ms"))
+            passing = [
+                whole - first for whole, first in zip(times["step_ms"], times["batch_ms"], strict=True)
+            ]
+            steps = [sum(each) for each in zip(times["batch_ms"], scaled(passing, macs), strict=True)]
+            times |= {"forward_ms": forward, "backward_ms": backward, "step_ms": steps}
         if self.prepare is None:
-            del found["batch_ms"]
+            del times["batch_ms"]
+        found = {name: median(each) for name, each in times.items()}
+        if macs is not None:
+            found["step_macs"] = fmean(macs)
         return found | {"threads": float(self.settings.threads)}
+
+
+def _run(model: nn.Module, x: Tensor) -> Tensor:
+    try:
+        out: Tensor = model(x)
+    except ValueError as error:
+        if (explained := strategy.explain(error)) is not None:
+            raise explained from error
+        raise
+    return out
 
 
 def _prepares(
