@@ -100,11 +100,19 @@ class NetAugSettings(Strict):
     )
 
 
+def _odd(size: int) -> int:
+    if size % 2 == 0:
+        raise ValueError("an odd number, so that squares have a centre")
+    return size
+
+
 class DropBlockSettings(Strict):
     """DropBlock (Ghiasi et al. 2018) after the blocks of the last two resolutions."""
 
     keep: Annotated[float, Field(gt=0, le=1)] = Field(description="probability of keeping a unit")
-    size: Positive = Field(description="side of a dropped square, in pixels of the map")
+    size: Annotated[int, Field(gt=0, le=999), AfterValidator(_odd)] = Field(
+        description="side of a dropped square, in pixels of the map; odd"
+    )
 
 
 Model = Annotated[ModelSettings, BeforeValidator(named)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgebench.claim.settings import MethodSettings
+from edgebench.claim.settings import MethodSettings, TrainSettings
 from edgebench.errors import SettingsError
 from edgebench.methods import options
 
@@ -54,3 +54,41 @@ def test_accepted(given: dict[str, Any]) -> None:
 def test_needs_no_torch() -> None:
     code = "import sys, edgebench.methods.options; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+DISTILL = {"teacher": {"model": {"name": "micro-resnet"}}}
+PRETRAIN = {"data": {"name": "digits"}, "optimiser": {"name": "sgd", "lr": 0.1}, "epochs": 1}
+
+
+def training(**given: Any) -> TrainSettings:
+    base = {"model": "micronet", "data": "digits", "optimiser": {"name": "sgd", "lr": 0.1}, "epochs": 1}
+    return TrainSettings.model_validate(base | given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"netaug": {}, "method": "ft-all"}, "'netaug' beside 'method'; expected one of the two"),
+        ({"netaug": {}, "start": {"pretrain": PRETRAIN}}, r"'netaug' beside 'start'.*to the pretraining"),
+        ({"netaug": {}, "dropblock": {"keep": 0.9, "size": 5}}, "'netaug' beside 'dropblock'"),
+        ({"dropblock": {"keep": 0.9, "size": 5}, "method": "ft-all"}, "'dropblock' beside 'method'"),
+        ({"distill": DISTILL, "start": {"weights": "mbv2-w0.35"}}, r"'distill' beside 'start'.*pretraining"),
+        ({"distill": DISTILL, "method": "ft-last"}, "'distill' beside 'method'"),
+    ],
+)
+def test_settings_that_do_not_go_together(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        options.check_together(training(**given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"netaug": {}, "distill": DISTILL, "quantise": "int8"},
+        {"dropblock": {"keep": 0.9, "size": 5}, "distill": DISTILL},
+        {"start": {"pretrain": {**PRETRAIN, "netaug": {}, "distill": DISTILL}}, "method": "tinytl-l-b"},
+    ],
+)
+def test_settings_that_go_together(given: dict[str, Any]) -> None:
+    options.check_together(training(**given))

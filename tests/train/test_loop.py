@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from edgebench.methods.hooks import Method
-from edgebench.train.loop import Curves, Diverged, evaluate, fit
+from edgebench.train.loop import Curves, Diverged, evaluate, fit, train_epoch
 
 IMAGES = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 LABELS = torch.tensor([0, 1, 1])
@@ -129,3 +130,63 @@ def test_scoring_uses_evaluation_mode_and_keeps_no_graph() -> None:
     model.train()
     assert evaluate(model, [(IMAGES, LABELS)]).loss == evaluate(model, [(IMAGES, LABELS)]).loss
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+class TwoPasses(Method):
+    """A pass with the network as it is, and one of weight 3 with its first weights doubled."""
+
+    def __init__(self) -> None:
+        self.epochs: list[tuple[int, int]] = []
+
+    def before_epoch(self, model: nn.Module, epoch: int, epochs: int) -> None:
+        self.epochs.append((epoch, epochs))
+
+    def passes(self, model: nn.Module) -> Iterator[float]:
+        yield 1.0
+        scale(model, 2.0)
+        yield 3.0
+        scale(model, 0.5)
+
+
+class Squared(Method):
+    def loss(self, logits: Tensor, loss: Tensor) -> Tensor:
+        return loss**2 + 0.0 * logits.sum()
+
+
+def scale(model: nn.Module, factor: float) -> None:
+    with torch.no_grad():
+        next(model.parameters()).mul_(factor)
+
+
+def test_a_step_adds_the_gradients_of_its_passes() -> None:
+    """Exactly: doubling and halving lose no bit."""
+    torch.manual_seed(0)
+    model = nn.Linear(2, 2)
+    other = nn.Linear(2, 2)
+    other.load_state_dict(model.state_dict())
+    batches = [(IMAGES, LABELS)]
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.5)
+    shown = train_epoch(model, batches, optimiser, [TwoPasses()], 0.0)
+    first = cross_entropy(other(IMAGES), LABELS)
+    first.backward()  # type: ignore[no-untyped-call]
+    scale(other, 2.0)
+    (3 * cross_entropy(other(IMAGES), LABELS)).backward()  # type: ignore[no-untyped-call]
+    scale(other, 0.5)
+    torch.optim.SGD(other.parameters(), lr=0.5).step()
+    assert shown == first.item(), "the loss that is shown is the first pass's"
+    for ours, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_methods_may_change_the_loss_of_every_pass() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(2, 2)
+    plain = cross_entropy(model(IMAGES), LABELS).item()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.5)
+    assert train_epoch(model, [(IMAGES, LABELS)], optimiser, [Squared()], 0.0) == pytest.approx(plain**2)
+
+
+def test_methods_are_told_of_every_epoch_before_it() -> None:
+    method = TwoPasses()
+    trained(nn.Linear(2, 2), 3, (method,))
+    assert method.epochs == [(1, 3), (2, 3), (3, 3)]

@@ -286,7 +286,7 @@ def test_methods_that_act_on_the_network_are_refused(monkeypatch: pytest.MonkeyP
         def wrap(self, model: nn.Module) -> nn.Module:
             return model
 
-    monkeypatch.setattr(stacked, "methods_of", lambda *arguments: [Holds()])
+    monkeypatch.setattr(stacked, "mixing_of", lambda *arguments: [Holds()])
     assert stackable(settings()) == "Holds acts on each network (after_epoch, wrap)"
 
 

@@ -27,6 +27,8 @@ ARMS: list[dict[str, Any]] = [
     {"label_smoothing": 0.1},
     {"optimiser": {"lr": 0.01}},
     {"epochs": 1},
+    {"netaug": {}},
+    {"dropblock": {"keep": 0.9, "size": 3}},
 ]
 
 
