@@ -14,9 +14,11 @@ from torch.nn.functional import cross_entropy
 
 from edgebench.errors import ModelError, SettingsError
 from edgebench.methods.netaug import Augmented, augment
+from edgebench.models.mcunet import mcunet
 from edgebench.models.micro_resnet import MicroResNet
 from edgebench.models.micronet import MicroNet
 from edgebench.models.mobilenet_v2_tiny import mobilenet_v2_tiny
+from edgebench.models.proxyless import proxyless_mobile
 from tests.methods.netaug.slices import padded_gradients, plain_copy
 
 _IMAGES = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -49,7 +51,10 @@ def _trained(steps: int = 2) -> Augmented:
         (_micronet, 8),
         (MicroResNet, 8),
         (lambda: mobilenet_v2_tiny(1), 32),
+        (lambda: mcunet(1, classes=10), 32),
+        (lambda: proxyless_mobile(1, classes=10, width=0.35), 32),
         (lambda: torchvision.models.mobilenet_v3_small(width_mult=0.5, num_classes=10), 32),
+        (lambda: torchvision.models.resnet18(num_classes=10), 32),
     ],
 )
 def test_the_exported_network_is_the_base_bit_for_bit(build: Callable[[], nn.Module], size: int) -> None:
