@@ -49,7 +49,7 @@ def draw(index: int) -> Scene:
     taken = np.zeros((SIDE, SIDE), bool)
     for u in _uniform(bits, (_BARS, 8)):
         # As long as an object is wide, and thin.
-        place = _Place(u[0] * SIDE, u[1] * SIDE, 6 + 30 * u[2], 2 * np.pi * u[3], 0.1 + 0.15 * u[4])
+        place = _Place(u[0] * SIDE, u[1] * SIDE, 6 + 24 * u[2], 2 * np.pi * u[3], 0.1 + 0.15 * u[4])
         _paint(image, place, "bar", 255 * u[5:8], 0.6, bits)
     count = 1 + int(_uniform(bits, (1,))[0] * _OBJECTS)
     drawn = _uniform(bits, (count, 12))
@@ -57,7 +57,7 @@ def draw(index: int) -> Scene:
     drawn = drawn[np.argsort(-drawn[:, 2], kind="stable")]
     boxes, labels = [], []
     for u in drawn:
-        radius = 7 * (30 / 7) ** u[2]
+        radius = 9 * (34 / 9) ** u[2]
         place = _Place(u[0] * SIDE, u[1] * SIDE, radius, 2 * np.pi * u[3], 0.6 + 0.4 * u[4])
         label = int(u[5] * len(CLASS_NAMES))
         mask, left, top = _mask(place, CLASS_NAMES[label])
@@ -70,13 +70,13 @@ def draw(index: int) -> Scene:
         colour = 255 * u[6:9]
         under = image[window][mask].mean(0)
         # At least so far from what it lies on, in the mean over the channels.
-        colour = np.where(abs(colour - under).mean() < 35, (under + 127.5) % 255, colour)
+        colour = np.where(abs(colour - under).mean() < 50, (under + 127.5) % 255, colour)
         _blend(image, window, mask, colour, 0.7 + 0.3 * u[9], 40 * u[10], bits)
         taken[window] |= mask
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         boxes.append((left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1))
         labels.append(label)
-    strength = 20 + 40 * _uniform(bits, (1,))[0]
+    strength = 10 + 20 * _uniform(bits, (1,))[0]
     noise: Any = bits.random_raw(image.size // 8)
     # A byte for each value, in the order of little-endian machines.
     image += (noise.astype("<u8").view(np.uint8).reshape(image.shape) - 127.5) * (strength / 255)
@@ -117,9 +117,9 @@ def _background(bits: np.random.PCG64) -> Floats:
     right = waves * ticks * np.cos(2 * np.pi * u[7])
     down = (waves * ticks * np.sin(2 * np.pi * u[7]) + 2 * np.pi * u[10])[:, None]
     # The sine of a sum, of which only the ends need be computed.
-    stripes = 35 * u[9] * (np.sin(right) * np.cos(down) + np.cos(right) * np.sin(down))
+    stripes = 25 * u[9] * (np.sin(right) * np.cos(down) + np.cos(right) * np.sin(down))
     # Clouds: noise on a coarse grid, linear between its points.
-    grid = 110 * u[11] * (_uniform(bits, (3, 9, 9)) - 0.5)
+    grid = 80 * u[11] * (_uniform(bits, (3, 9, 9)) - 0.5)
     linear = np.maximum(0, 1 - abs(np.linspace(0, 8, SIDE)[:, None] - np.arange(9)))
     planes = linear @ grid @ linear.T + stripes
     planes += (second - first)[:, None, None] * across + first[:, None, None]

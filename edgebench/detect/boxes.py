@@ -40,7 +40,8 @@ def flatten(raw: list[Tensor]) -> Tensor:
 def grid_of(detector: Detector, raw: list[Tensor]) -> Grid:
     """The grid of a detector's predictions."""
     corners, strides, anchors, firsts, cells = [], [], [], [], []
-    first, device = 0, detector.anchors.device
+    first, sizes = 0, detector.anchors
+    device = sizes.device
     for index, (each, stride) in enumerate(zip(raw, detector.strides, strict=True)):
         height, width = each.shape[2:4]
         y, x = torch.meshgrid(
@@ -51,7 +52,7 @@ def grid_of(detector: Detector, raw: list[Tensor]) -> Grid:
             (stride * torch.stack([x, y], -1).float()).view(1, -1, 2).expand(ANCHORS, -1, 2).reshape(-1, 2)
         )
         strides.append(torch.full((count,), float(stride), device=device))
-        own = detector.anchors[index * ANCHORS : (index + 1) * ANCHORS]
+        own = sizes[index * ANCHORS : (index + 1) * ANCHORS]
         anchors.append(own.repeat_interleave(height * width, 0))
         firsts.append(first)
         cells.append((width, height))

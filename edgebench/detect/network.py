@@ -98,8 +98,6 @@ class Detector(nn.Module):
         strides: of each scale, the finest first.
     """
 
-    anchors: Tensor
-
     def __init__(self, backbone: Backbone, anchors: Tensor, classes: int, channels: int) -> None:
         super().__init__()
         taps = list(backbone.taps)
@@ -110,7 +108,7 @@ class Detector(nn.Module):
             self.coarser.append(_separable(width, channels, stride=2))
             taps.append((channels, 2 * stride))
         self.strides = [stride for _, stride in taps]
-        self.register_buffer("anchors", anchors.float())
+        self._anchors = anchors.tolist()
         self.joined, self.lifted, self.predictors = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for index, (width, _) in enumerate(taps):
             coarsest = index + 1 == len(taps)
@@ -123,6 +121,11 @@ class Detector(nn.Module):
             self.predictors.append(nn.Sequential(_separable(channels, channels), outputs))
         self.outputs = 5 + classes
         self._initialise()
+
+    @property
+    def anchors(self) -> Tensor:
+        """Widths and heights, float32 [S * ANCHORS, 2], on the network's device; no buffer, as they are no weights."""
+        return torch.tensor(self._anchors, device=next(self.parameters()).device)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Images [B, C, H, W] to raw predictions, one [B, ANCHORS, h, w, 5 + K] per scale, the finest first.
@@ -158,7 +161,9 @@ class Detector(nn.Module):
             nn.init.normal_(outputs.weight, std=0.01)
             nn.init.zeros_(outputs.bias)
             with torch.no_grad():
-                outputs.bias.view(ANCHORS, -1)[:, 4] = float(torch.tensor(PRIOR).logit())
+                by_anchor = outputs.bias.view(ANCHORS, -1)
+                by_anchor[:, 4] = float(torch.tensor(PRIOR).logit())
+                by_anchor[:, 5:] = float(torch.tensor(1 / max(2, self.outputs - 5)).logit())
 
 
 def scales(backbone: Backbone) -> int:
