@@ -12,7 +12,9 @@ WEIGHTS = "weights:"
 def fetch(
     name: Annotated[
         str,
-        typer.Argument(help="mnist, fashion-mnist, cifar10, cifar100, or weights:NETWORK (torchvision's)"),
+        typer.Argument(
+            help="mnist, fashion-mnist, cifar10, cifar100, voc, or weights:NETWORK (torchvision's)"
+        ),
     ],
 ) -> None:
     """Download a dataset, or weights, into the cache folder. Example: edgebench data fetch cifar10"""
@@ -20,5 +22,7 @@ def fetch(
 
     if name.startswith(WEIGHTS):
         typer.echo(f"{name}: {downloads.fetch_weights(name.removeprefix(WEIGHTS)).name}")
+    elif name == "voc":
+        typer.echo(f"{name}: {downloads.fetch_scenes().root}")
     else:
         typer.echo(f"{name}: {downloads.fetch(name).origin}")

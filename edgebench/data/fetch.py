@@ -6,6 +6,8 @@ import pickle
 from pathlib import Path
 
 from edgebench.data.cache import CACHE_VARIABLE, cache_folder
+from edgebench.data.scenes import VOC_SPLITS, SceneSource
+from edgebench.data.scenes import locate as locate_scenes
 from edgebench.data.source import KNOWN, Source, check, locate
 from edgebench.errors import DataError, did_you_mean
 from edgebench.models.weights import TORCHVISION_FILES, torchvision_folder
@@ -44,6 +46,25 @@ def fetch(name: str) -> Source:
         # URLError and timeouts are OSErrors; torchvision reports failed mirrors and MD5 sums as RuntimeError.
         raise _failed(name, root, error) from error
     return locate(name)
+
+
+def fetch_scenes() -> SceneSource:
+    """Download Pascal VOC into the cache folder, where a detector's training finds it; torchvision checks the MD5 sums.
+
+    Raises:
+        DataError: the download failed.
+    """
+    import torchvision
+
+    root = cache_folder() / "voc"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for folder, part in VOC_SPLITS:
+            year = folder.removeprefix("VOC")
+            torchvision.datasets.VOCDetection(str(root), year=year, image_set=part, download=True)
+    except (OSError, RuntimeError, EOFError) as error:
+        raise _failed("voc", root, error) from error
+    return locate_scenes("voc")
 
 
 def fetch_weights(name: str) -> Path:

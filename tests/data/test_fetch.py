@@ -9,10 +9,10 @@ import pytest
 import torch
 import torchvision
 
-from edgebench.data.fetch import fetch, fetch_weights, fetchable
+from edgebench.data.fetch import fetch, fetch_scenes, fetch_weights, fetchable
 from edgebench.errors import DataError
 from edgebench.models.weights import TORCHVISION_FILES
-from tests.data import fixtures
+from tests.data import fixtures, scene_fixtures
 
 
 def test_what_can_be_fetched_is_in_torchvision() -> None:
@@ -85,3 +85,24 @@ def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
     with pytest.raises(DataError, match=r"downloading 'weights:resnet18' failed: invalid hash value"):
         fetch_weights("resnet18")
+
+
+def test_all_parts_of_voc_are_downloaded_into_the_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def download(root: str, year: str, image_set: str, download: bool) -> None:
+        asked.append((year, image_set, download))
+        scene_fixtures.voc(Path(root))
+
+    monkeypatch.setattr(torchvision.datasets, "VOCDetection", download)
+    assert fetch_scenes().root == cache / "voc"
+    assert asked == [("2007", "trainval", True), ("2012", "trainval", True), ("2007", "test", True)]
+
+
+def test_a_failing_download_of_voc_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(*_: object, **__: object) -> None:
+        raise URLError("unreachable")
+
+    monkeypatch.setattr(torchvision.datasets, "VOCDetection", download)
+    with pytest.raises(DataError, match="downloading 'voc' failed"):
+        fetch_scenes()
