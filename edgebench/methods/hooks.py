@@ -49,3 +49,7 @@ class Method:
     def finished(self, model: nn.Module) -> nn.Module:
         """Called once, after the last epoch; returns the network to test and to keep."""
         return model
+
+    def abandoned(self, model: nn.Module) -> nn.Module:
+        """Called once instead, when the training diverged; returns the network whose size and cost are recorded."""
+        return model

@@ -167,9 +167,10 @@ def run_training(
         raise
     seconds = time.perf_counter() - began
     scores = None
+    for method in start.methods:
+        end = method.abandoned if diverged else method.finished
+        start = replace(start, model=end(start.model))
     if not diverged:
-        for method in start.methods:
-            start = replace(start, model=method.finished(start.model))
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
     found = measured(trainable_parameters(start.model), seconds, curves, scores, start.inference_costs())

@@ -78,6 +78,15 @@ def test_netaug_leaves_a_plain_network_that_scores_as_recorded() -> None:
         assert found.metrics[cost] == plain.metrics[cost]
 
 
+def test_netaug_that_diverges_is_recorded_with_the_size_of_the_network_alone() -> None:
+    found = run_training(settings(netaug={}, optimiser={"name": "sgd", "lr": 1e30}), 1)
+    assert found.diverged
+    assert "top1" not in found.metrics
+    plain = run_training(settings(epochs=1), 1)
+    for cost in ("params", "macs", "model_bytes"):
+        assert found.metrics[cost] == plain.metrics[cost]
+
+
 def test_netaug_trains_the_same_twice() -> None:
     first, second = (run_training(settings(netaug={}), 1) for _ in range(2))
     assert first.curves == second.curves

@@ -54,6 +54,10 @@ class NetAug(Method):
     def finished(self, model: nn.Module) -> nn.Module:
         return _augmented(model).export()
 
+    def abandoned(self, model: nn.Module) -> nn.Module:
+        net = _augmented(model)
+        return net.extract(net.dials.base())
+
 
 def _augmented(model: nn.Module) -> Augmented:
     return cast("Augmented", model)
