@@ -31,7 +31,7 @@ def rising(factors: Sequence[float]) -> bool:
 
 def _rising(factors: tuple[float, ...]) -> tuple[float, ...]:
     if not rising(factors):
-        raise ValueError("1, then larger and larger factors, as in [1, 1.8, 2.6]")
+        raise ValueError("expected 1, then larger and larger factors, as in [1, 1.8, 2.6]")
     return factors
 
 

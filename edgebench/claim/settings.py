@@ -42,7 +42,7 @@ Label = Annotated[int, Field(ge=0, lt=1_000_000)]
 
 def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
     if len(labels) < 2 or list(labels) != sorted(set(labels)):
-        raise ValueError("at least two class numbers, in rising order")
+        raise ValueError("expected at least two class numbers, in rising order")
     return labels
 
 
@@ -102,7 +102,7 @@ class NetAugSettings(Strict):
 
 def _odd(size: int) -> int:
     if size % 2 == 0:
-        raise ValueError("an odd number, so that squares have a centre")
+        raise ValueError("expected an odd number, so that squares have a centre")
     return size
 
 

@@ -92,6 +92,8 @@ def _problem(model: type[BaseModel], node: Node, details: ErrorDetails) -> Probl
     if kind == "string_pattern_mismatch":
         words = _PATTERNS.get(details["ctx"]["pattern"], f"a text like {details['ctx']['pattern']}")
         return Problem(mark, f"'{key}' is {describe(found)}; expected {words}")
+    if kind == "value_error":
+        return Problem(mark, f"'{key}' is {describe(found)}; {details['ctx']['error']}")
     expected = _EXPECTED.get(kind, details["msg"][:1].lower() + details["msg"][1:])
     return Problem(mark, f"'{key}' is {describe(found)}; expected {expected}")
 

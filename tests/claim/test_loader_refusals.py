@@ -64,6 +64,9 @@ BROKEN = [
     ("    floor: {top1: 50}", "    floor: [top1]", 15, 5, "'floor' is a list", None),
     ("    floor: {top1: 50}", "    timeout: 0", 15, 5, "'timeout' is the number 0; expected more than 0", None),
     ("    floor: {top1: 50}", "    memory: -1", 15, 5, "'memory' is the number -1; expected more than 0", None),
+    ("  model: micronet", "  netaug: {width: [2, 3]}\n  model: micronet", 6, 12, "is a list; expected 1, then larger", None),
+    ("  model: micronet", "  dropblock: {keep: 0.9, size: 4}\n  model: micronet", 6, 26, "number 4; expected an odd number", None),
+    ("  model: micronet", "  augment: {affine: {degrees: [5, 1]}}\n  model: micronet", 6, 22, "; a range starts with its smaller", None),
     # names
     ("  model: micronet", "  model: micronte", 6, 3, "no model is called 'micronte'", "did you mean 'micronet'?"),
     ("  model: micronet", "  model: {dropout: 0.1, name: micronte}", 6, 25, "no model is called 'micronte'", "did you mean 'micronet'?"),
