@@ -18,7 +18,17 @@ from edgebench.claim.metrics import EXACT_KINDS, METRICS
 from edgebench.claim.models import TIERS
 from edgebench.claim.nodes import Node, overlay
 from edgebench.claim.problems import Mark, Problem, gather
-from edgebench.claim.settings import SETTINGS, DataSettings, DetectSettings, Kind, Settings, TrainSettings
+from edgebench.claim.settings import (
+    SETTINGS,
+    DataSettings,
+    DetectSettings,
+    DistillSettings,
+    Kind,
+    ModelSettings,
+    Settings,
+    StartSettings,
+    TrainSettings,
+)
 from edgebench.claim.validation import validate
 from edgebench.data import source
 from edgebench.errors import EdgebenchError, did_you_mean
@@ -178,34 +188,43 @@ class _Loading:
                     check(value)
                 except EdgebenchError as error:
                     self._refuse(merged.locate(_concerned(merged, key, error.found)), error)
+        if isinstance(settings, TrainSettings | DetectSettings) and settings.start is not None:
+            self._check_start(settings.start, settings.model, merged)
         if isinstance(settings, TrainSettings):
             self._check_training(settings, merged)
-        if isinstance(settings, DetectSettings) and (start := settings.start) is not None and start.weights:
-            try:
-                weights.check(start.weights, settings.model)
-            except EdgebenchError as error:
-                self._refuse(merged.locate(("start", "weights")), error)
         return settings
+
+    def _check_start(self, start: StartSettings, model: ModelSettings, merged: Node) -> None:
+        if (named := start.weights) is not None:
+            self._check(merged, ("start", "weights"), lambda: weights.check(named, model))
+        if (pretrain := start.pretrain) is not None:
+            path = ("start", "pretrain")
+            self._check(merged, (*path, "data", "name"), lambda: source.check(pretrain.data.name))
+            self._check_teacher(pretrain.distill, merged, path)
 
     def _check_training(self, settings: TrainSettings, merged: Node) -> None:
         """What single settings do not show: whether those of a training go together."""
-        checks: list[tuple[tuple[str, ...], Callable[[], None]]] = []
-        start, method, distill = settings.start, settings.method, settings.distill
-        if start is not None and (named := start.weights) is not None:
-            checks.append((("start", "weights"), lambda: weights.check(named, settings.model)))
-        if settings.quantise is not None and method is not None:
-            checks.append((("quantise",), lambda: options.check_quantisable(method)))
+        if settings.quantise is not None and (method := settings.method) is not None:
+            self._check(merged, ("quantise",), lambda: options.check_quantisable(method))
+        self._check_teacher(settings.distill, merged)
+        try:
+            options.check_together(settings)
+        except EdgebenchError as error:
+            first = re.match(r"'(\w+)'", error.found)
+            self._refuse(merged.locate((first[1],) if first is not None else ()), error)
+
+    def _check_teacher(
+        self, distill: DistillSettings | None, merged: Node, path: tuple[str, ...] = ()
+    ) -> None:
         if distill is not None:
-            checks.append((("distill", "teacher", "model"), lambda: registry.check(distill.teacher.model)))
-        given = next(
-            (key for key in ("netaug", "dropblock", "distill") if merged.get(key) is not None), "model"
-        )
-        checks.append(((given,), lambda: options.check_together(settings)))
-        for path, check in checks:
-            try:
-                check()
-            except EdgebenchError as error:
-                self._refuse(merged.locate(path), error)
+            path = (*path, "distill", "teacher", "model")
+            self._check(merged, path, lambda: registry.check(distill.teacher.model))
+
+    def _check(self, merged: Node, path: tuple[str, ...], check: Callable[[], None]) -> None:
+        try:
+            check()
+        except EdgebenchError as error:
+            self._refuse(merged.locate(path), error)
 
     def _refuse(self, mark: Mark, error: EdgebenchError) -> None:
         message = f"{error.found}; expected {error.expected}" if error.expected else error.found
