@@ -128,6 +128,9 @@ def _comparable(settings: Mapping[str, Any]) -> str | None:
 
     A fine-tuning is told by one of the same strategy alone. Its step is another, and its augmentation decides whether
     frozen layers are passed once or in every epoch. Given weights may be read and fitted before the first step.
+
+    A step of NetAug or with a teacher passes other networks too; for a tiny one NetAug's takes two to three times as
+    long.
     """
     if "epochs" in settings:
         data, method = settings["data"], settings.get("method")
@@ -138,7 +141,10 @@ def _comparable(settings: Mapping[str, Any]) -> str | None:
             method,
             None if method is None else settings["augment"],
         ]
-        return json.dumps([settings["model"], *given, None if "train" in data else data.get("val"), *tuned])
+        netaug, distill = settings.get("netaug"), settings.get("distill")
+        stepped = [netaug, None if distill is None else distill["teacher"]["model"]]
+        own = [None if "train" in data else data.get("val"), *tuned, *stepped]
+        return json.dumps([settings["model"], *given, *own])
     return json.dumps(settings["name"]) if "cases" in settings else None
 
 

@@ -120,6 +120,33 @@ def test_others_are_not_similar(changed: dict[str, Any]) -> None:
     assert costs((trained(), 103.0)).of(trained(**changed)) is None
 
 
+TEACHER = {"model": {"name": "micro-resnet"}}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"netaug": {}},
+        {"distill": {"teacher": TEACHER}},
+        {"netaug": {}, "distill": {"teacher": TEACHER}},
+    ],
+)
+def test_trainings_with_other_steps_are_told_by_their_like(how: dict[str, Any]) -> None:
+    assert costs((trained(), 103.0)).of(trained(**how)) is None
+    assert costs((trained(**how), 103.0)).of(trained()) is None
+    found = costs((trained(), 103.0), (trained(**how), 309.0)).of(trained(**how, epochs=20))
+    assert found is not None
+    assert found.source == "similar"
+    assert found.seconds == pytest.approx(609.0)
+
+
+def test_teachers_cost_by_their_network_and_not_by_how_they_were_trained() -> None:
+    known = costs((trained(distill={"teacher": TEACHER}), 103.0))
+    assert known.of(trained(distill={"teacher": TEACHER | {"epochs": 5}, "weight": 0.5})) is not None
+    assert known.of(trained(distill={"teacher": {"model": {"name": "micronet"}}})) is None
+    assert costs((trained(netaug={}), 1.0)).of(trained(netaug={"width": [1, 3]})) is None
+
+
 MOBILETL = {"name": "mobiletl", "blocks": 3}
 PRETRAINED = {"pretrain": {"data": "cifar100", "epochs": 5, "optimiser": {"name": "sgd", "lr": 0.1}}}
 
