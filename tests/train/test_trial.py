@@ -140,6 +140,5 @@ def test_correctness_is_packed_first_image_first(correct: list[bool]) -> None:
 
 
 def test_no_method_means_the_plain_model() -> None:
-    assert trial.methods_of(settings(), 10) == []
     model = nn.Linear(1, 1)
     assert Method().wrap(model) is model
