@@ -24,6 +24,7 @@ from edgebench.claim.settings import (
     DetectSettings,
     DistillSettings,
     Kind,
+    LatencySettings,
     ModelSettings,
     Settings,
     StartSettings,
@@ -192,6 +193,12 @@ class _Loading:
             self._check_start(settings.start, settings.model, merged)
         if isinstance(settings, TrainSettings):
             self._check_training(settings, merged)
+        if isinstance(settings, TrainSettings | LatencySettings):
+            try:
+                options.check_together(settings)
+            except EdgebenchError as error:
+                first = re.match(r"'(\w+)'", error.found)
+                self._refuse(merged.locate((first[1],) if first is not None else ()), error)
         return settings
 
     def _check_start(self, start: StartSettings, model: ModelSettings, merged: Node) -> None:
@@ -203,15 +210,9 @@ class _Loading:
             self._check_teacher(pretrain.distill, merged, path)
 
     def _check_training(self, settings: TrainSettings, merged: Node) -> None:
-        """What single settings do not show: whether those of a training go together."""
         if settings.quantise is not None and (method := settings.method) is not None:
             self._check(merged, ("quantise",), lambda: options.check_quantisable(method))
         self._check_teacher(settings.distill, merged)
-        try:
-            options.check_together(settings)
-        except EdgebenchError as error:
-            first = re.match(r"'(\w+)'", error.found)
-            self._refuse(merged.locate((first[1],) if first is not None else ()), error)
 
     def _check_teacher(
         self, distill: DistillSettings | None, merged: Node, path: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.claim.settings import MethodSettings, TrainSettings
+from edgebench.claim.settings import LatencySettings, MethodSettings, TrainSettings
 from edgebench.errors import SettingsError
 
 _BLOCKWISE = ("blocks", "patches", "main", "substitute", "frozen_bits")
@@ -71,15 +71,15 @@ def check_quantisable(settings: MethodSettings) -> None:
         )
 
 
-def check_together(settings: TrainSettings) -> None:
-    """Accept settings of a training that go together, or say which two do not.
+def check_together(settings: TrainSettings | LatencySettings) -> None:
+    """Accept settings of a training, or of its timed steps, that go together, or say which two do not.
 
     Raises:
         SettingsError: NetAug, DropBlock or a teacher beside something that they cannot be combined with.
     """
     for one, others in _APART.items():
         for other in others:
-            if getattr(settings, one) is not None and getattr(settings, other) is not None:
+            if getattr(settings, one, None) is not None and getattr(settings, other, None) is not None:
                 raise SettingsError(
                     f"'{one}' beside '{other}'", expected="one of the two", hint=_WHY_APART.get((one, other))
                 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgebench.claim.settings import MethodSettings, TrainSettings
+from edgebench.claim.settings import LatencySettings, MethodSettings, TrainSettings
 from edgebench.errors import SettingsError
 from edgebench.methods import options
 
@@ -79,6 +79,13 @@ def training(**given: Any) -> TrainSettings:
 def test_settings_that_do_not_go_together(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         options.check_together(training(**given))
+
+
+def test_a_timed_step_has_either_netaug_or_a_strategy() -> None:
+    timed = {"model": {"name": "micronet"}, "input": (2, 1, 8, 8), "netaug": {}}
+    options.check_together(LatencySettings.model_validate(timed))
+    with pytest.raises(SettingsError, match="'netaug' beside 'method'"):
+        options.check_together(LatencySettings.model_validate(timed | {"method": {"name": "ft-all"}}))
 
 
 @pytest.mark.parametrize(
