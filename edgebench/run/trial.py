@@ -220,7 +220,7 @@ def _starting(model: ModelSettings, start: StartSettings | None) -> tuple[str | 
 def teaching(settings: TrainSettings, distill: DistillSettings) -> TrainSettings:
     """The training of a teacher: as that of its student, where nothing else is said."""
     own = {name: value for name, value in distill.teacher if value is not None}
-    shared = ("data", "augment", "optimiser", "schedule", "epochs", "batch", "label_smoothing")
+    shared = ("data", "augment", "optimiser", "schedule", "epochs", "batch", "label_smoothing", "precision")
     return TrainSettings(**{name: getattr(settings, name) for name in shared} | own)
 
 

@@ -24,8 +24,9 @@ def needed(trial: Trial) -> Trial:
 
 
 def test_a_teacher_is_trained_as_its_student_where_nothing_else_is_said() -> None:
-    needs = needed(of(distill=TEACHER, label_smoothing=0.1))
-    wanted = SETTINGS | {"label_smoothing": 0.1, "model": {"name": "micro-resnet"}}
+    change = {"label_smoothing": 0.1, "precision": "bf16"}
+    needs = needed(of(distill=TEACHER, **change))
+    wanted = SETTINGS | change | {"model": {"name": "micro-resnet"}}
     assert needs.settings == TrainSettings.model_validate(wanted)
     own = {"epochs": 7, "batch": 8, "augment": {"flip": True}, "schedule": {"name": "cosine"}}
     found = needed(of(distill={"teacher": TEACHER["teacher"] | own}))
