@@ -23,7 +23,6 @@ from edgebench.detect.average_precision import average_precision
 from edgebench.detect.detections import Detections, detect
 from edgebench.detect.loss import detection_loss
 from edgebench.detect.network import ANCHORS, Backbone, Detector, scales
-from edgebench.errors import ModelError, TrialError
 from edgebench.measure.inference import inference_costs
 from edgebench.models import checkpoint, registry
 from edgebench.run.record import Measured
@@ -33,7 +32,7 @@ from edgebench.train.loop import Diverged
 from edgebench.train.methods import stream
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.schedule import build_schedule
-from edgebench.train.start import CALIBRATION, laid_out
+from edgebench.train.start import CALIBRATION, laid_out, loaded
 
 EVALUATION_BATCH = 64
 
@@ -153,20 +152,11 @@ def _split(settings: DetectSettings, scenes: Scenes, seed: int) -> tuple[Labels,
 
 def _started(settings: DetectSettings, scenes: Scenes, model: nn.Module, weights: bytes | None) -> Scenes:
     """Load the weights that the settings start from; the scenes with the normalisation that they expect."""
-    if (start := settings.start) is None:
+    if settings.start is None:
         return scenes
-    if start.weights is not None:
-        images = _calibration(scenes) if len(checkpoint.HALF.mean) == scenes.shape[0] else None
-        wanted = checkpoint.load(start.weights, model, settings.model, images)
-    elif weights is not None:
-        wanted = checkpoint.load_state(weights, model)
-    else:
-        raise TrialError("the trained weights that it starts from were not handed over")
-    if len(wanted.mean) != scenes.shape[0]:
-        raise ModelError(
-            f"the weights expect images of {len(wanted.mean)} channels, '{settings.data.name}' has {scenes.shape[0]}",
-            expected="weights of a network for images of the same kind",
-        )
+    wanted = loaded(
+        settings.start, model, settings.model, scenes.shape[0], lambda: _calibration(scenes), weights
+    )
     return replace(scenes, mean=wanted.mean, std=wanted.std)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgebench.claim.settings import TrainSettings
+from edgebench.claim.settings import ModelSettings, StartSettings, TrainSettings
 from edgebench.data.batches import evaluation_batches
 from edgebench.data.prepared import Prepared
 from edgebench.errors import ModelError, TrialError
@@ -53,23 +54,52 @@ def started(
         DataError, ModelError, SettingsError: weights or strategy do not fit the network.
         TrialError: the artefact is missing.
     """
-    if (start := settings.start) is not None:
-        if start.weights is not None:
-            images = _calibration(data) if len(checkpoint.HALF.mean) == data.shape[0] else None
-            wanted = checkpoint.load(start.weights, model, settings.model, images)
-        elif weights is not None:
-            wanted = checkpoint.load_state(weights, model)
-        else:
-            raise TrialError("the trained weights that it starts from were not handed over")
-        if len(wanted.mean) != data.shape[0]:
-            raise ModelError(
-                f"the weights expect images of {len(wanted.mean)} channels, '{settings.data.name}' has {data.shape[0]}",
-                expected="weights of a network for images of the same kind",
-            )
+    if settings.start is not None:
+        wanted = loaded(
+            settings.start, model, settings.model, data.shape[0], lambda: _calibration(data), weights
+        )
         data = replace(data, mean=wanted.mean, std=wanted.std)
     if settings.method is not None:
         model = laid_out(strategy.apply(model, settings.method, size=data.shape[1:]))
     return model, data
+
+
+def loaded(
+    start: StartSettings,
+    model: nn.Module,
+    settings: ModelSettings,
+    channels: int,
+    calibration: Callable[[], Tensor],
+    weights: bytes | None,
+) -> checkpoint.Normalisation:
+    """Fill a freshly built network with the weights that a training starts from; its classifier stays as it is.
+
+    Args:
+        settings: the model's.
+        channels: of the training images.
+        calibration: gives some of them, [N, C, H, W], for checkpoints whose normalisations are folded.
+        weights: the artefact of the pretraining, where there is one.
+
+    Returns:
+        What the weights expect of their input.
+
+    Raises:
+        DataError, ModelError, SettingsError: the weights cannot be had, or do not fit the network or the images.
+        TrialError: the artefact is missing.
+    """
+    if start.weights is not None:
+        images = calibration() if len(checkpoint.HALF.mean) == channels else None
+        wanted = checkpoint.load(start.weights, model, settings, images)
+    elif weights is not None:
+        wanted = checkpoint.load_state(weights, model)
+    else:
+        raise TrialError("the trained weights that it starts from were not handed over")
+    if len(wanted.mean) != channels:
+        raise ModelError(
+            f"the weights expect images of {len(wanted.mean)} channels, the dataset's have {channels}",
+            expected="weights of a network for images of the same kind",
+        )
+    return wanted
 
 
 def _calibration(data: Prepared) -> Tensor:

@@ -92,7 +92,7 @@ def test_weights_for_images_of_other_channels_are_refused() -> None:
     """A hand-made file may say anything of its input, whatever its tensors fit."""
     network = build_model(PLAIN, prepare(PLAIN.data), 0)
     coloured = checkpoint.Normalisation((0.5,) * 3, (0.5,) * 3)
-    with pytest.raises(ModelError, match="images of 3 channels, 'digits' has 1"):
+    with pytest.raises(ModelError, match="images of 3 channels, the dataset's have 1"):
         begun(PLAIN, checkpoint.save_state(network, coloured))
 
 
