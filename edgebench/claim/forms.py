@@ -5,11 +5,11 @@ Fields whose default is None are left out of a trial's hash while they are None.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from edgebench.claim.fields import Positive, Strict
+from edgebench.claim.fields import Factors, Positive, Strict
 
 Norms = Literal["proj-bn", "exp-bn", "dw-bn", "all-bn", "all-bn-shift"]
 
@@ -48,4 +48,35 @@ class QuantiseSettings(Strict):
     calibration: Positive = Field(256, description="training images from which the ranges of maps are taken")
     per: Literal["channel", "tensor"] = Field(
         "channel", description="a scale for each output channel of a weight, or one for the whole"
+    )
+
+
+class NetAugSettings(Strict):
+    """NetAug (Cai et al. 2022): each step also trains a larger network of which this one is the leading channels."""
+
+    width: Factors = Field(
+        (1.0, 1.8, 2.6), description="factors of the channels between blocks: 1, then larger ones"
+    )
+    expand: Factors = Field(
+        (1.0, 1.6, 2.2, 2.8), description="factors of the blocks' inner channels: 1, then larger ones"
+    )
+    alpha: Annotated[float, Field(ge=0)] = Field(1.0, description="α, weight of the larger network's loss")
+    calibration: Positive = Field(
+        16_000,
+        description="training images (at most all) from which the running statistics are taken before every evaluation",
+    )
+
+
+def _odd(size: int) -> int:
+    if size % 2 == 0:
+        raise ValueError("expected an odd number, so that squares have a centre")
+    return size
+
+
+class DropBlockSettings(Strict):
+    """DropBlock (Ghiasi et al. 2018) after the blocks of the last two resolutions."""
+
+    keep: Annotated[float, Field(gt=0, le=1)] = Field(description="probability of keeping a unit")
+    size: Annotated[int, Field(gt=0, le=999), AfterValidator(_odd)] = Field(
+        description="side of a dropped square, in pixels of the map; odd"
     )

@@ -7,16 +7,22 @@ stored records.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edgebench.claim.augment import AugmentSettings
 from edgebench.claim.detection import SceneAugmentSettings, ScenesSettings
-from edgebench.claim.fields import Factors, Fraction, Positive, Shape, Strict, as_tuple, named
+from edgebench.claim.fields import Fraction, Positive, Shape, Strict, as_tuple, named
+from edgebench.claim.forms import DropBlockSettings as DropBlockSettings
 from edgebench.claim.forms import MethodSettings as MethodSettings
+from edgebench.claim.forms import NetAugSettings as NetAugSettings
 from edgebench.claim.forms import Norms as Norms
 from edgebench.claim.forms import QuantiseSettings as QuantiseSettings
+from edgebench.claim.optimisation import Optimiser, Schedule, Stages, StopSettings
+from edgebench.claim.optimisation import OptimiserSettings as OptimiserSettings
+from edgebench.claim.optimisation import ScheduleSettings as ScheduleSettings
+from edgebench.claim.optimisation import StageSettings as StageSettings
 
 
 class ModelSettings(Strict):
@@ -35,6 +41,9 @@ class ModelSettings(Strict):
         None, description="activation of a single block, or of every block of micronet"
     )
     se: bool | None = Field(None, description="micronet: squeeze and excitation in every block")
+    paths: Literal[1, 2] | None = Field(
+        None, description="dual-input, dual-path: submodels side by side; 2 if not given"
+    )
 
 
 Label = Annotated[int, Field(ge=0, lt=1_000_000)]
@@ -59,66 +68,24 @@ class DataSettings(Strict):
             description="only the images of these classes (numbers in the dataset's order), renumbered from 0",
         )
     )
-
-
-class OptimiserSettings(Strict):
-    name: Literal["sgd", "adam", "adamw", "nadam"]
-    lr: Annotated[float, Field(gt=0)]
-    momentum: Fraction | None = Field(None, description="SGD only; 0 if not given")
-    nesterov: bool | None = Field(None, description="SGD only")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="added to the gradient (coupled, L2); by `adamw` taken off the weights (decoupled)"
-    )
-    decay: Literal["weights"] | None = Field(
+    folds: Annotated[int, Field(ge=2, le=20)] | None = Field(
         None,
-        description="what decays: `weights`, not biases and normalisations; every parameter if not given",
+        description="stratified cross-validation: one training for each of so many parts of the training images, which "
+        "is then its test images",
     )
+    fold: Positive | None = Field(None, description="only the training of this part, from 1 to `folds`")
 
-
-class ScheduleSettings(Strict):
-    """Learning rate per epoch: constant, half a cosine to zero, or steps."""
-
-    name: Literal["constant", "cosine", "step"] = "constant"
-    warmup: Annotated[int, Field(ge=0)] = Field(0, description="epochs of linear warm-up")
-    every: Positive | None = Field(None, description="`step`: epochs between reductions")
-    factor: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="`step`: reduction")
-
-
-class NetAugSettings(Strict):
-    """NetAug (Cai et al. 2022): each step also trains a larger network of which this one is the leading channels."""
-
-    width: Factors = Field(
-        (1.0, 1.8, 2.6), description="factors of the channels between blocks: 1, then larger ones"
-    )
-    expand: Factors = Field(
-        (1.0, 1.6, 2.2, 2.8), description="factors of the blocks' inner channels: 1, then larger ones"
-    )
-    alpha: Annotated[float, Field(ge=0)] = Field(1.0, description="α, weight of the larger network's loss")
-    calibration: Positive = Field(
-        16_000,
-        description="training images (at most all) from which the running statistics are taken before every evaluation",
-    )
-
-
-def _odd(size: int) -> int:
-    if size % 2 == 0:
-        raise ValueError("expected an odd number, so that squares have a centre")
-    return size
-
-
-class DropBlockSettings(Strict):
-    """DropBlock (Ghiasi et al. 2018) after the blocks of the last two resolutions."""
-
-    keep: Annotated[float, Field(gt=0, le=1)] = Field(description="probability of keeping a unit")
-    size: Annotated[int, Field(gt=0, le=999), AfterValidator(_odd)] = Field(
-        description="side of a dropped square, in pixels of the map; odd"
-    )
+    @model_validator(mode="after")
+    def _fold(self) -> Self:
+        if self.fold is not None and not self.folds:
+            raise ValueError("a fold needs folds, the number of them")
+        if self.fold is not None and self.folds and self.fold > self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds} folds")
+        return self
 
 
 Model = Annotated[ModelSettings, BeforeValidator(named)]
 Data = Annotated[DataSettings, BeforeValidator(named)]
-Optimiser = Annotated[OptimiserSettings, BeforeValidator(named)]
-Schedule = Annotated[ScheduleSettings, BeforeValidator(named)]
 Method = Annotated[MethodSettings, BeforeValidator(named)]
 Quantise = Annotated[QuantiseSettings, BeforeValidator(named)]
 
@@ -146,16 +113,31 @@ class DistillSettings(Strict):
     weight: Annotated[float, Field(ge=0, le=1)] = Field(0.9, description="of the divergence from the teacher")
 
 
+# A function, because each field needs an object of its own.
+def _second() -> Any:
+    return Field(
+        None,
+        description="networks of two paths (`dual-input`, `dual-path`): what the second path is shown in training "
+        "instead; the same as the first if not given",
+    )
+
+
 class PretrainSettings(Strict):
     """A training that others start from: of the same model, from fresh weights."""
 
-    data: Data
+    data: Data | None = Field(None, description="those of the training that starts from it, if not given")
+    submodels: Literal[True] | None = Field(
+        None,
+        description="dual-path: train its paths first, each as a network with an output of its own; then merged",
+    )
     augment: AugmentSettings = AugmentSettings()
+    second_input: AugmentSettings | None = _second()
     optimiser: Optimiser
     schedule: Schedule = ScheduleSettings()
     epochs: Positive
     batch: Positive = 128
     label_smoothing: Fraction = 0.0
+    stop: StopSettings | None = Field(None, description="early stopping")
     netaug: NetAugSettings | None = Field(None, description="as part of larger networks")
     distill: DistillSettings | None = Field(None, description="with a teacher")
     seeds: Literal["own"] | None = Field(
@@ -187,11 +169,21 @@ class TrainSettings(Strict):
     model: Model
     data: Data
     augment: AugmentSettings = AugmentSettings()
+    second_input: AugmentSettings | None = _second()
     optimiser: Optimiser
     schedule: Schedule = ScheduleSettings()
     epochs: Positive
     batch: Positive = 128
     label_smoothing: Fraction = 0.0
+    stop: StopSettings | None = Field(None, description="early stopping, before all `epochs` are done")
+    unfrozen: Positive | None = Field(
+        None,
+        description="only the last so many convolutions and linear layers train, with what follows them; all layers if "
+        "not given",
+    )
+    then: Stages | None = Field(
+        None, description="further stages of the training, each with an optimiser made anew"
+    )
     precision: Literal["bf16", "fp16"] | None = Field(
         None, description="training steps in mixed precision; float32 if not given; fp16 on GPUs only"
     )

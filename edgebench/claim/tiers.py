@@ -206,7 +206,8 @@ class _Loading:
             self._check(merged, ("start", "weights"), lambda: weights.check(named, model))
         if (pretrain := start.pretrain) is not None:
             path = ("start", "pretrain")
-            self._check(merged, (*path, "data", "name"), lambda: source.check(pretrain.data.name))
+            if (data := pretrain.data) is not None:
+                self._check(merged, (*path, "data", "name"), lambda: source.check(data.name))
             self._check_teacher(pretrain.distill, merged, path)
 
     def _check_training(self, settings: TrainSettings, merged: Node) -> None:

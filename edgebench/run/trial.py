@@ -14,6 +14,7 @@ from edgebench.claim.latency import LatencyGroup
 from edgebench.claim.metrics import ADDED
 from edgebench.claim.settings import (
     DatasetSettings,
+    DataSettings,
     DetectSettings,
     DistillSettings,
     Kind,
@@ -202,18 +203,20 @@ def resolve(kind: Kind, settings: Settings) -> Trial:
         # The metrics too, because the quantised network's record takes them over.
         training = resolve(kind, _training(settings)).wanting({ARTEFACT, *ADDED})
         return Trial(kind, settings, 0, training.data, training.weights, training)
-    weights, needs = _starting(settings.model, settings.start)
+    weights, needs = _starting(settings.model, settings.start, settings.data)
     if settings.distill is not None:
         needs = resolve(kind, teaching(settings, settings.distill)).wanting([ARTEFACT])
     return Trial(kind, settings, 0, digest(settings.data), weights, needs)
 
 
-def _starting(model: ModelSettings, start: StartSettings | None) -> tuple[str | None, Trial | None]:
-    """The digest of the checkpoint that a network starts from, or the training that it needs."""
+def _starting(
+    model: ModelSettings, start: StartSettings | None, data: DataSettings | None = None
+) -> tuple[str | None, Trial | None]:
+    """The digest of the checkpoint that a network starts from, or the training that it needs; `data`: its own."""
     if start is None:
         return None, None
     if start.pretrain is not None:
-        return None, pretraining(model, start.pretrain)
+        return None, pretraining(model, start.pretrain, data)
     return checkpoint.digest(start.weights or "", model), None
 
 
@@ -224,13 +227,20 @@ def teaching(settings: TrainSettings, distill: DistillSettings) -> TrainSettings
     return TrainSettings(**{name: getattr(settings, name) for name in shared} | own)
 
 
-def pretraining(model: ModelSettings, settings: PretrainSettings) -> Trial:
+def pretraining(model: ModelSettings, settings: PretrainSettings, data: DataSettings | None = None) -> Trial:
     """The training, at the first seed, whose weights others of the model start from.
+
+    Args:
+        model: of the training that starts from it.
+        data: what it is trained on, where the settings name nothing else.
 
     Raises:
         DataError: its dataset is missing.
     """
-    given = {name: value for name, value in settings if name != "seeds"}
+    given = {name: value for name, value in settings if name not in ("seeds", "submodels")}
+    given["data"] = settings.data or data
+    if settings.submodels:
+        model = model.model_copy(update={"name": "dual-input", "dropout": None})
     trial = resolve("train", TrainSettings(model=model, **given))
     # One for all seeds, as a published checkpoint is, or the ordinary training of each seed, which arms may share.
     return (trial if settings.seeds == "own" else replace(trial, keeps=True)).wanting([ARTEFACT])
