@@ -2,97 +2,70 @@
 
 Each path is a small convolutional network whose dense layers have become convolutions; both read the image. 14,862
 parameters on 28 × 28 × 1, as in the paper (dual-path, stage 2), and 19,622 on 32 × 32 × 3.
-
-The two paths are computed as one network of two groups, with the same results up to rounding. What pooling drops is
-not computed, and the activation comes after the pooling, with which it commutes.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, linear, max_pool2d, relu
+from torch.nn.functional import linear
 
-from edgebench.errors import ModelError
+from edgebench.models.paths import Path, all_of, map_shape, maps_at_once, plain, views
 
-_KERNEL, _POOL = 3, 2
-
-
-class Path(nn.Module):
-    """Convolution, pooling, convolution, pooling, and a convolution over all that is left.
-
-    Args:
-        in_channels: of the image.
-        features: outputs.
-        left: height and width after the second pooling.
-    """
-
-    def __init__(self, in_channels: int, features: int, left: tuple[int, int]) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(in_channels, 10, _KERNEL)
-        self.second = nn.Conv2d(10, 20, _KERNEL)
-        self.last = nn.Conv2d(20, features, left)
-        self.activation = nn.ReLU()
-        self.pool = nn.MaxPool2d(_POOL)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Images [B, C, H, W] to features [B, F, 1, 1], layer by layer."""
-        maps = self.pool(self.activation(self.first(x)))
-        maps = self.pool(self.activation(self.second(maps)))
-        features: Tensor = self.last(maps)
-        return features
+FUSED = 32
 
 
 class DualPath(nn.Module):
-    """Two paths of 10 features each, joined: dense 32, dense to the classes.
+    """Paths of as many features as there are classes, joined: dense 32, dense to the classes.
 
     Args:
-        in_channels: of the images.
+        in_channels: of an image.
         classes: outputs.
         size: height and width of the images, at least 10.
+        paths: how many, 2 in the paper.
+        width: multiplies the channels of the paths' convolutions.
+        dropout: probability of dropping one of the 32 features.
 
     Raises:
         ModelError: smaller images.
     """
 
-    def __init__(self, in_channels: int = 1, classes: int = 10, size: tuple[int, int] = (28, 28)) -> None:
+    def __init__(
+        self,
+        in_channels: int = 1,
+        classes: int = 10,
+        size: tuple[int, int] = (28, 28),
+        paths: int = 2,
+        width: float = 1.0,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        if min(size) < 10:
-            raise ModelError(
-                f"images of {size[0]} × {size[1]} are too small for 'dual-path'",
-                expected="at least 10 × 10, so that something is left after two poolings",
-            )
-        left = tuple(((side - 2) // _POOL - 2) // _POOL for side in size)
-        self.paths = nn.ModuleList(Path(in_channels, 10, (left[0], left[1])) for _ in range(2))
-        self.fusion = nn.Linear(20, 32)
+        self.shape = map_shape(width, size, "dual-path")
+        self.paths = nn.ModuleList(Path(in_channels, width) for _ in range(paths))
+        for path in all_of(self.paths):
+            path.last = nn.Conv2d(self.shape[0], classes, self.shape[1:])
+        self.fusion = nn.Linear(paths * classes, FUSED)
         self.activation = nn.ReLU()
-        self.classifier = nn.Linear(32, classes)
-        # The pixels that reach the last map; the others only feed rows and columns that pooling drops.
-        self._seen = [(_POOL * side + 2) * _POOL + 2 for side in left]
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(FUSED, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images [B, C, H, W] to logits [B, classes]."""
-        # Without values there is nothing to save: a profile counts the layers of the architecture.
-        features = [path(x).flatten(1) for path in self.paths] if x.is_meta else self._at_once(x)
-        out: Tensor = self.classifier(self.activation(self.fusion(torch.cat(features, 1))))
+        """Images [B, C, H, W], or with C channels for each path, to logits [B, classes]."""
+        fused = self.activation(self.fusion(torch.cat(self._features(x), 1)))
+        out: Tensor = self.classifier(self.dropout(fused))
         return out
 
-    def _at_once(self, x: Tensor) -> list[Tensor]:
-        """What the paths give, [B, 10] each."""
-        seen = x[:, :, : self._seen[0], : self._seen[1]].contiguous(memory_format=torch.channels_last)
-        maps = relu(max_pool2d(conv2d(seen, *self._both("first")), _POOL))
-        maps = relu(max_pool2d(conv2d(maps, *self._both("second"), groups=2), _POOL))
+    def _features(self, x: Tensor) -> list[Tensor]:
+        """What the paths give, [B, classes] each."""
+        paths = all_of(self.paths)
+        layers = [layer for path in paths for layer in (path.first, path.second, path.last)]
+        # Without values there is nothing to save: a profile counts the layers of the architecture.
+        if x.is_meta or not self.training or not plain(layers):
+            seen = views(x, len(paths), paths[0].first.in_channels)
+            return [path(each) for path, each in zip(paths, seen, strict=True)]
+        maps = maps_at_once(paths, x, self.shape[1:])
         # A convolution over the whole map is a dense layer, and faster as one.
         return [
-            linear(half.flatten(1), last.weight.flatten(1), last.bias)
-            for last, half in zip(self._layers("last"), maps.chunk(2, 1), strict=True)
+            linear(each.flatten(1), path.last.weight.flatten(1), path.last.bias)  # type: ignore[operator, arg-type]
+            for path, each in zip(paths, maps, strict=True)
         ]
-
-    def _both(self, layer: str) -> tuple[Tensor, Tensor]:
-        """Weight and bias of a layer of both paths, one path's channels after the other's."""
-        layers = self._layers(layer)
-        weight, bias = (torch.cat([getattr(each, name) for each in layers]) for name in ("weight", "bias"))
-        return weight, bias
-
-    def _layers(self, name: str) -> list[nn.Conv2d]:
-        return [getattr(path, name) for path in self.paths]

@@ -87,9 +87,15 @@ _ENTRIES: dict[str, Entry] = {
         "MobileNet v1, depthwise-separable convolutions only",
         ("in_channels", "classes"),
     ),
+    "dual-input": Entry(
+        "edgebench.models.dual_input:DualInput",
+        ("paths", "width"),
+        "the submodels of dual-path, each with an output of its own",
+        ("in_channels", "classes", "size"),
+    ),
     "dual-path": Entry(
         "edgebench.models.dual_path:DualPath",
-        (),
+        ("paths", "width", "dropout"),
         "two small networks side by side, joined by dense layers",
         ("in_channels", "classes", "size"),
     ),

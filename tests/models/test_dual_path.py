@@ -17,7 +17,7 @@ SIZES = [(1, (28, 28)), (3, (32, 32)), (1, (10, 13)), (2, (11, 12)), (1, (31, 29
 
 
 def layer_by_layer(model: DualPath, x: Tensor) -> Tensor:
-    features = [path(x).flatten(1) for path in model.paths]
+    features = [path(x) for path in model.paths]
     out: Tensor = model.classifier(relu(model.fusion(torch.cat(features, 1))))
     return out
 
@@ -62,9 +62,9 @@ def test_images_that_leave_nothing_are_refused() -> None:
         DualPath(1, 10, (9, 12))
 
 
-def test_it_has_no_options() -> None:
-    with pytest.raises(SettingsError, match="no option 'width'"):
-        registry.check(ModelSettings(name="dual-path", width=0.5))
+def test_an_option_of_another_network_is_refused() -> None:
+    with pytest.raises(SettingsError, match="no option 'stem'"):
+        registry.check(ModelSettings(name="dual-path", stem="small"))
 
 
 def test_the_paths_start_from_different_weights() -> None:

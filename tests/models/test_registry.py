@@ -48,8 +48,8 @@ def test_options_a_model_lacks_are_refused(settings: ModelSettings, message: str
 
 @pytest.mark.parametrize("name", [n for n in registry.names() if not n.startswith("torchvision:")])
 def test_every_own_model_can_be_built_and_run(name: str) -> None:
-    model = registry.build(ModelSettings(name=name), in_channels=8, classes=5)
     size = 8 if registry.is_block(name) else 32
+    model = registry.build(ModelSettings(name=name), in_channels=8, classes=5, size=(size, size))
     out = model.eval()(torch.randn(2, 8, size, size))
     assert out.shape == ((2, 8, 8, 8) if registry.is_block(name) else (2, 5))
 
