@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from edgebench.claim.settings import DataSettings
 
 VAL, TRAIN, REST = range(3)
+_OUTSIDE = " outside the fold"
 
 
-def split(labels: npt.ArrayLike, settings: DataSettings, seed: int) -> tuple[Labels, Labels]:
+def split(
+    labels: npt.ArrayLike, settings: DataSettings, seed: int, held: Labels | None = None
+) -> tuple[Labels, Labels]:
     """Draw the images that a trial trains on and those it validates on.
 
     Of a class with a fraction p of all N images, each part of n images gets n·p, rounded down or up. The draw
@@ -27,6 +30,7 @@ def split(labels: npt.ArrayLike, settings: DataSettings, seed: int) -> tuple[Lab
         settings: `val` images to hold out (a tenth of N, rounded, at least 1) and `train` images to train on
             (all the others).
         seed: the trial's seed, not negative.
+        held: indices of images that are left out, a fold to test on; N is then the number of the others.
 
     Returns:
         Indices of training and of validation images, int64, each sorted.
@@ -35,6 +39,10 @@ def split(labels: npt.ArrayLike, settings: DataSettings, seed: int) -> tuple[Lab
         DataError: more images asked for than there are.
     """
     labels = np.asarray(labels)
+    if held is not None:
+        others = np.setdiff1d(np.arange(len(labels)), held, assume_unique=True)
+        train_of, val_of = split(labels[others], settings, seed)
+        return others[train_of], others[val_of]
     total = len(labels)
     val = settings.val if settings.val is not None else max(1, (total + 5) // 10)
     train = settings.train if settings.train is not None else total - val
@@ -42,7 +50,7 @@ def split(labels: npt.ArrayLike, settings: DataSettings, seed: int) -> tuple[Lab
         default = "" if settings.val is not None else " (a tenth by default)"
         raise DataError(
             f"{max(train, 1)} training and {val} validation images{default} were asked for",
-            expected=f"at most {total} together, which is all there are",
+            expected=f"at most {total} together, which is all there are{_OUTSIDE if settings.fold else ''}",
             where=settings.name,
             hint="lower `train` or `val`",
         )

@@ -150,9 +150,9 @@ def _canonical(content: Mapping[str, object]) -> str:
 def seed_value(index: int, purpose: str = "") -> int:
     """The `index`-th public seed, 63 bits, derived from the index alone; one independent stream per purpose.
 
-    Purposes (`split`, `order`, `augment`, `affine`, `randaugment`, `resized_crop`, `jitter`, `init`, `noise`, `netaug`,
-    `netaug-init` and `calibration-…`) keep arms comparable: an arm that draws more augmentation noise still sees the
-    same order of images and starts from the same weights.
+    Purposes (`split`, `folds`, `order`, `augment`, `affine`, `randaugment`, `resized_crop`, `jitter`, `init`, `noise`,
+    `netaug`, `netaug-init` and `calibration-…`) keep arms comparable: an arm that draws more augmentation noise still
+    sees the same order of images and starts from the same weights.
     """
     name = f"edgebench seed {index} {purpose}".encode()
     return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1

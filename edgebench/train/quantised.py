@@ -9,6 +9,7 @@ import torch
 
 from edgebench.claim.settings import TrainSettings
 from edgebench.data.batches import evaluation_batches
+from edgebench.data.folds import held_out
 from edgebench.data.prepared import prepare
 from edgebench.data.split import split
 from edgebench.errors import TrialError
@@ -42,7 +43,8 @@ def run_quantised(
         raise TrialError("the trained weights that are to be quantised were not handed over")
     ready("cpu")
     data = prepare(settings.data, content)
-    train, val = split(data.train_labels, settings.data, seed_value(seed, "split"))
+    fold = held_out(data.train_labels, settings.data, seed_value(seed, "folds"))
+    train, val = split(data.train_labels, settings.data, seed_value(seed, "split"), fold)
     model = build_model(settings, data, seed)
     if settings.method is not None:
         model = laid_out(strategy.apply(model, settings.method, size=data.shape[1:]))
@@ -52,7 +54,8 @@ def run_quantised(
     chosen = train[np.linspace(0, len(train) - 1, min(settings.quantise.calibration, len(train))).astype(int)]
     images = torch.cat([images for images, _ in evaluation_batches(data, "train", chosen, batch=64)])
     network = int8(model, images, settings.quantise)
-    test = evaluate(network, evaluation_batches(data, "test"))
+    tested = evaluation_batches(data, "test") if fold is None else evaluation_batches(data, "train", fold)
+    test = evaluate(network, tested)
     seen = evaluate(network, evaluation_batches(data, "train", train))
     held = evaluate(network, evaluation_batches(data, "train", val))
     return Measured(

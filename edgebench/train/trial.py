@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from edgebench.claim.settings import TrainSettings
 from edgebench.data.batches import EVALUATION_BATCH, STREAMS, Batch, TrainBatches, evaluation_batches
+from edgebench.data.folds import held_out
 from edgebench.data.prepared import Prepared, prepare
 from edgebench.data.raw import Labels
+from edgebench.data.resident import Part
 from edgebench.data.split import split
 from edgebench.errors import ModelError
 from edgebench.measure.inference import inference_costs
@@ -47,6 +49,7 @@ class Start:
         costs: what a training step costs, for networks that are fine-tuned.
         maps: of the part below the first trained layer, where `model` is only what lies above it.
         whole: the whole network then.
+        fold: indices of the training images that it is tested on instead of the test images.
     """
 
     seed: int
@@ -60,6 +63,7 @@ class Start:
     costs: dict[str, float] = field(default_factory=dict)
     maps: Maps | None = None
     whole: nn.Module | None = None
+    fold: Labels | None = None
 
     def artefact(self) -> bytes:
         """The network as it is, for trials that start from it."""
@@ -72,14 +76,16 @@ class Start:
         return inference_costs(self.whole or self.model, self.data.shape)
 
     def final_batches(self) -> tuple[Sequence[Batch], Sequence[Batch]]:
-        """All test images, then all training images, un-augmented: what the trained network is scored on."""
+        """All test images, or those of the fold, then all training images, un-augmented: what the trained network is
+        scored on."""
+        part: Part = "test" if self.fold is None else "train"
         if self.maps is not None:
             return (
-                self.maps.batches("test", None, EVALUATION_BATCH),
+                self.maps.batches(part, self.fold, EVALUATION_BATCH),
                 self.maps.batches("train", self.train, EVALUATION_BATCH),
             )
         return (
-            evaluation_batches(self.data, "test", device=self.device),
+            evaluation_batches(self.data, part, self.fold, device=self.device),
             evaluation_batches(self.data, "train", self.train, device=self.device),
         )
 
@@ -95,7 +101,8 @@ def set_up(
     Raises:
         DataError, ModelError, SettingsError: what the settings name cannot be had or built.
     """
-    train, val = split(data.train_labels, settings.data, seed_value(seed, "split"))
+    fold = held_out(data.train_labels, settings.data, seed_value(seed, "folds"))
+    train, val = split(data.train_labels, settings.data, seed_value(seed, "split"), fold)
     model, data = started(settings, data, build_model(settings, data, seed), weights)
     model = model.to(device)
     methods = methods_of(settings, data, train, seed, device, weights)
@@ -110,11 +117,11 @@ def set_up(
             maps = Maps(cut[0], data, mirrored=settings.augment.flip, device=device)
             passed = MapBatches(maps, data, train, settings.augment, settings.batch, order, augment, device)
             shown = maps.batches("train", val, EVALUATION_BATCH)
-            return Start(seed, data, cut[1], methods, passed, shown, train, device, costs, maps, model)
+            return Start(seed, data, cut[1], methods, passed, shown, train, device, costs, maps, model, fold)
     own = {name: stream(seed, name) for name in STREAMS}
     batches = TrainBatches(data, train, settings.augment, settings.batch, order, augment, device, **own)
     validation = evaluation_batches(data, "train", val, keep=True, device=device)
-    return Start(seed, data, model, methods, batches, validation, train, device, costs)
+    return Start(seed, data, model, methods, batches, validation, train, device, costs, fold=fold)
 
 
 def run_training(
