@@ -205,6 +205,28 @@ class TrainBatches:
         return self._normalise(images), labels
 
 
+class TwoInputs:
+    """Batches of the same images augmented in two ways, side by side in the channels: for networks of two paths.
+
+    Args:
+        first: what the first path is shown.
+        second: the same images in the same order for the second, drawn from generators of its own but for the order.
+    """
+
+    def __init__(self, first: TrainBatches, second: TrainBatches) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return len(self._first)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch of (float32 [B, 2 C, H, W] in channels-last order, int64 [B])."""
+        for (images, labels), (others, same) in zip(self._first, self._second, strict=True):
+            assert torch.equal(labels, same), "both have the same order"
+            yield torch.cat([images, others], 1), labels
+
+
 class _EvaluationBatches(Sequence[Batch]):
     """Batches in the order of the indices, made when asked for."""
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from edgebench.claim.settings import LatencySettings, MethodSettings, TrainSettings
+from edgebench.claim.settings import (
+    LatencySettings,
+    MethodSettings,
+    ModelSettings,
+    PretrainSettings,
+    TrainSettings,
+)
 from edgebench.errors import SettingsError
 
 _BLOCKWISE = ("blocks", "patches", "main", "substitute", "frozen_bits")
@@ -71,26 +77,71 @@ def check_quantisable(settings: MethodSettings) -> None:
         )
 
 
-def check_together(settings: TrainSettings | LatencySettings) -> None:
+def check_together(settings: TrainSettings | LatencySettings | PretrainSettings, model: ModelSettings) -> None:
     """Accept settings of a training, or of its timed steps, that go together, or say which two do not.
 
+    Args:
+        settings: of a training, a pretraining or timed steps.
+        model: the network that they train.
+
     Raises:
-        SettingsError: NetAug, DropBlock or a teacher beside something that they cannot be combined with.
+        SettingsError: two that cannot be combined, or one that the network has no use for.
     """
+    given = {name for name in type(settings).model_fields if getattr(settings, name) is not None}
     for one, others in _APART.items():
         for other in others:
-            if getattr(settings, one, None) is not None and getattr(settings, other, None) is not None:
+            if {one, other} <= given:
                 raise SettingsError(
                     f"'{one}' beside '{other}'", expected="one of the two", hint=_WHY_APART.get((one, other))
                 )
+    if "second_input" in given and (model.name not in _TWO_PATHS or model.paths == 1):
+        raise SettingsError(
+            f"'second_input' for the model '{model.name}' of one input",
+            expected=f"one of {', '.join(_TWO_PATHS)}, with two paths",
+        )
+    if model.name == "dual-input" and model.paths != 1:
+        for name in ("netaug", "distill", "quantise"):
+            if name in given:
+                raise SettingsError(
+                    f"'{name}' for the model 'dual-input' of two outputs", expected="a network of one output"
+                )
+        if isinstance(settings, LatencySettings):
+            raise SettingsError(
+                "the model 'dual-input' has two outputs, whose training steps are not timed",
+                expected="a network of one output, such as dual-path",
+            )
 
 
+def submodels_of(model: ModelSettings) -> ModelSettings:
+    """The paths of dual-path as a network of their own, which is trained first."""
+    return model.model_copy(update={"name": "dual-input", "dropout": None})
+
+
+def check_submodels(settings: PretrainSettings, model: ModelSettings) -> None:
+    """Accept a pretraining of a network's submodels, or say that it has none, or that these are none.
+
+    Raises:
+        SettingsError: the network is not merged from submodels.
+    """
+    if settings.submodels and model.name != "dual-path":
+        raise SettingsError(
+            f"'submodels' of the model '{model.name}'", expected="dual-path, which is merged from its paths"
+        )
+
+
+_TWO_PATHS = ("dual-input", "dual-path")
 _APART = {
-    "netaug": ("method", "start", "dropblock"),
+    "netaug": ("method", "start", "dropblock", "stop", "then", "unfrozen", "second_input"),
     "dropblock": ("method",),
     "distill": ("method", "start"),
+    "method": ("then", "unfrozen", "second_input"),
 }
+_EPOCHS = "NetAug's two halves are those of all epochs"
 _WHY_APART = {
     ("netaug", "start"): "NetAug sorts channels of fresh weights; give `netaug` to the pretraining instead",
+    ("netaug", "stop"): _EPOCHS,
+    ("netaug", "then"): _EPOCHS,
     ("distill", "start"): "a teacher is for training from scratch; give `distill` to the pretraining instead",
+    ("method", "then"): "a fine-tuning strategy says itself what trains",
+    ("method", "unfrozen"): "a fine-tuning strategy says itself what trains",
 }

@@ -13,7 +13,9 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from edgebench.claim.optimisation import StopSettings
 from edgebench.methods.hooks import Method
+from edgebench.train.stopping import EarlyStopping, Score
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Forward = Callable[[Tensor], Tensor]
@@ -36,19 +38,6 @@ class Curves:
     lr: list[float] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Score:
-    """How a network does on a set of images: mean cross-entropy in nats, and which images it gets right (bool [N])."""
-
-    loss: float
-    correct: Tensor
-
-    @property
-    def top1(self) -> float:
-        """Accuracy in per cent."""
-        return 100.0 * int(self.correct.sum()) / len(self.correct)
-
-
 class Diverged(Exception):
     """The loss is no longer a finite number."""
 
@@ -66,17 +55,23 @@ def fit(
     curves: Curves,
     forward: Forward | None = None,
     scaler: GradScaler | None = None,
-) -> None:
-    """Train for `epochs`; `batches` yields one epoch each time it is iterated. Results go to `curves`.
+    stop: StopSettings | None = None,
+) -> int:
+    """Train for `epochs`; `batches` yields one epoch each time it is iterated. Results are added to `curves`.
 
     Training steps call `forward` instead of the model where it is given: the same network, compiled or in mixed
-    precision. `scaler` keeps the gradients of fp16 from vanishing.
+    precision. `scaler` keeps the gradients of fp16 from vanishing. `stop` ends it earlier.
+
+    Returns:
+        The place in `curves` of the epoch whose weights the network has.
 
     Raises:
         Diverged: at the first loss that is NaN or infinite; `curves` then holds the epochs finished before.
     """
+    stopping = EarlyStopping(stop)
     for epoch in range(1, epochs + 1):
         rate = float(optimiser.param_groups[0]["lr"])
+        model.train()
         for method in methods:
             method.before_epoch(model, epoch, epochs)
         train_loss = train_epoch(model, batches, optimiser, methods, label_smoothing, forward, scaler)
@@ -90,6 +85,9 @@ def fit(
         curves.val_loss.append(score.loss)
         curves.val_top1.append(score.top1)
         schedule.step()
+        if stopping.stops(model, score):
+            break
+    return len(curves.lr) - 1 - stopping.finish(model)
 
 
 def train_epoch(
@@ -103,10 +101,12 @@ def train_epoch(
 ) -> float:
     """One step for each batch; returns the mean over batches of the loss that was optimised (of its first pass), nats.
 
+    Args:
+        model: in training mode, what is frozen of it in that of evaluation.
+
     Raises:
         Diverged: at the first loss that is NaN or infinite.
     """
-    model.train()
     run = model if forward is None else forward  # a compiled network has no truth value
     total, count = 0.0, 0
     for images, labels in batches:

@@ -15,6 +15,7 @@ from edgebench.data.raw import Labels
 from edgebench.errors import TrialError
 from edgebench.methods.distillation import Distillation
 from edgebench.methods.dropblock import DropBlock
+from edgebench.methods.dual_path import OutputsOfPaths
 from edgebench.methods.hooks import Method
 from edgebench.methods.mixing import mixing_of
 from edgebench.methods.netaug.method import NetAug
@@ -50,6 +51,8 @@ def methods_of(
         calibration = _Calibration(settings, data, train, seed, device, settings.netaug.calibration)
         streams = stream(seed, "netaug-init"), stream(seed, "netaug")
         methods.append(NetAug(settings.netaug, lambda: calibration, *streams))
+    if settings.model.name == "dual-input" and settings.model.paths != 1:
+        methods.append(OutputsOfPaths(2))
     return methods
 
 

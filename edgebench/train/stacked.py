@@ -32,10 +32,11 @@ from edgebench.methods.mixing import mixing_of
 from edgebench.run.record import Measured
 from edgebench.run.trial import seed_value
 from edgebench.train.device import ready
-from edgebench.train.loop import Curves, Score
+from edgebench.train.loop import Curves
 from edgebench.train.optimiser import build_optimiser, trainable_parameters
 from edgebench.train.schedule import build_schedule
 from edgebench.train.start import build_model
+from edgebench.train.stopping import Score
 from edgebench.train.trial import Start, measured, set_up
 
 
@@ -71,6 +72,10 @@ class Stack(nn.Module):
         for index, network in enumerate(networks):
             for name, tensor in (*network.named_parameters(), *network.named_buffers()):
                 tensor.copy_(values[name][index])
+
+    def nonzero(self, index: int) -> int:
+        """Parameters of a network that are not zero."""
+        return sum(int(each[index].count_nonzero()) for each in self._stacked)
 
     def _one(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor) -> Tensor:
         logits: Tensor = functional_call(self._code[0], (parameters, buffers), (images,))
@@ -134,9 +139,13 @@ def run_stacked(
         tests, seen = zip(*(start.final_batches() for start in starts), strict=True)
         both = zip(evaluate(stack, tests), evaluate(stack, seen), strict=True)
         scores = [found if well else None for found, well in zip(both, sound, strict=True)]
-    parameters = trainable_parameters(stack) // len(seeds)
+    trained = trainable_parameters(stack) // len(seeds)
+    counts = [(trained, stack.nonzero(index)) for index in range(len(seeds))]
     inference = starts[0].inference_costs()
-    found = [measured(parameters, seconds, *each, inference) for each in zip(curves, scores, strict=True)]
+    found = [
+        measured(count, seconds, curve, score, inference)
+        for count, curve, score in zip(counts, curves, scores, strict=True)
+    ]
     if not keeps:
         return found
     stack.hand_back([start.model for start in starts])

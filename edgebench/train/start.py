@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,7 +15,11 @@ from edgebench.data.batches import evaluation_batches
 from edgebench.data.prepared import Prepared
 from edgebench.errors import ModelError, TrialError
 from edgebench.methods import strategy
+from edgebench.methods.dual_path import merge
+from edgebench.methods.options import submodels_of
 from edgebench.models import checkpoint, registry
+from edgebench.models.dual_input import DualInput
+from edgebench.models.dual_path import DualPath
 from edgebench.run.trial import seed_value
 
 CALIBRATION = 256  # images; enough for statistics of maps, and a second's work
@@ -55,9 +60,13 @@ def started(
         TrialError: the artefact is missing.
     """
     if settings.start is not None:
-        wanted = loaded(
-            settings.start, model, settings.model, data.shape[0], lambda: _calibration(data), weights
-        )
+        pretrain = settings.start.pretrain
+        if pretrain is not None and pretrain.submodels:
+            wanted = _merged(model, settings.model, data, weights)
+        else:
+            wanted = loaded(
+                settings.start, model, settings.model, data.shape[0], lambda: _calibration(data), weights
+            )
         data = replace(data, mean=wanted.mean, std=wanted.std)
     if settings.method is not None:
         model = laid_out(strategy.apply(model, settings.method, size=data.shape[1:]))
@@ -99,6 +108,20 @@ def loaded(
             f"the weights expect images of {len(wanted.mean)} channels, the dataset's have {channels}",
             expected="weights of a network for images of the same kind",
         )
+    return wanted
+
+
+def _merged(
+    model: nn.Module, settings: ModelSettings, data: Prepared, weights: bytes | None
+) -> checkpoint.Normalisation:
+    """Fill the paths of a network with those that were trained first."""
+    if weights is None:
+        raise TrialError("the trained submodels that it is merged from were not handed over")
+    submodels = registry.build(
+        submodels_of(settings), in_channels=data.shape[0], classes=data.classes, size=data.shape[1:]
+    )
+    wanted = checkpoint.load_state(weights, submodels, "the trained submodels", whole=True)
+    merge(cast("DualInput", submodels), cast("DualPath", model))
     return wanted
 
 

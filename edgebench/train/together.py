@@ -120,6 +120,10 @@ def together(
         return Choice(1, "networks that are fine-tuned are trained one after the other")
     if settings.netaug is not None or settings.distill is not None or settings.dropblock is not None:
         return Choice(1, "methods that act within a network or its loss are applied one seed after the other")
+    if settings.stop is not None or settings.then is not None or settings.unfrozen is not None:
+        return Choice(1, "trainings in stages, or that stop early, are done one seed after the other")
+    if settings.model.name == "dual-input" or settings.second_input is not None:
+        return Choice(1, "networks of two inputs or outputs are trained one after the other")
     if settings.precision is not None:
         return Choice(1, "steps in mixed precision are taken one seed after the other")
     if reason := stackable(settings, content, device):
@@ -158,6 +162,7 @@ def compared(
             step(stack, images, targets, of_stack, settings.label_smoothing)
 
     def separate(steps: int) -> None:
+        alone.model.train()
         train_epoch(alone.model, islice(batches, steps), of_one, alone.methods, settings.label_smoothing)
 
     stacked_ms = _milliseconds(stacked, where)

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from edgebench.claim.settings import TrainSettings
-from edgebench.data.batches import EVALUATION_BATCH, STREAMS, Batch, TrainBatches, evaluation_batches
+from edgebench.data.batches import (
+    EVALUATION_BATCH,
+    STREAMS,
+    Batch,
+    TrainBatches,
+    TwoInputs,
+    evaluation_batches,
+)
 from edgebench.data.folds import held_out
 from edgebench.data.prepared import Prepared, prepare
 from edgebench.data.raw import Labels
@@ -20,7 +27,7 @@ from edgebench.data.split import split
 from edgebench.errors import ModelError
 from edgebench.measure.inference import inference_costs
 from edgebench.measure.profile_trial import counted
-from edgebench.methods import strategy
+from edgebench.methods import pruning, strategy
 from edgebench.methods.hooks import Method
 from edgebench.models import checkpoint
 from edgebench.run.record import Measured
@@ -28,12 +35,13 @@ from edgebench.run.trial import seed_value
 from edgebench.train.compilation import compiled, decide
 from edgebench.train.device import ready
 from edgebench.train.frozen import MapBatches, Maps, cacheable
-from edgebench.train.loop import Curves, Diverged, Forward, Score, evaluate, fit
+from edgebench.train.loop import Curves, Diverged, Forward, evaluate
 from edgebench.train.methods import methods_of, stream
-from edgebench.train.optimiser import build_optimiser, trainable_parameters
+from edgebench.train.optimiser import trainable_parameters
 from edgebench.train.precision import mixed, scaler
-from edgebench.train.schedule import build_schedule
+from edgebench.train.stages import train
 from edgebench.train.start import build_model, started
+from edgebench.train.stopping import Score
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +64,7 @@ class Start:
     data: Prepared
     model: nn.Module
     methods: list[Method]
-    batches: TrainBatches
+    batches: TrainBatches | TwoInputs
     validation: Sequence[Batch]
     train: Labels
     device: torch.device
@@ -119,7 +127,13 @@ def set_up(
             shown = maps.batches("train", val, EVALUATION_BATCH)
             return Start(seed, data, cut[1], methods, passed, shown, train, device, costs, maps, model, fold)
     own = {name: stream(seed, name) for name in STREAMS}
-    batches = TrainBatches(data, train, settings.augment, settings.batch, order, augment, device, **own)
+    first = TrainBatches(data, train, settings.augment, settings.batch, order, augment, device, **own)
+    batches: TrainBatches | TwoInputs = first
+    if (other := settings.second_input) is not None:
+        order, augment = stream(seed, "order"), stream(seed, "second-augment")
+        own = {name: stream(seed, f"second-{name}") for name in STREAMS}
+        second = TrainBatches(data, train, other, settings.batch, order, augment, device, **own)
+        batches = TwoInputs(first, second)
     validation = evaluation_batches(data, "train", val, keep=True, device=device)
     return Start(seed, data, model, methods, batches, validation, train, device, costs, fold=fold)
 
@@ -133,7 +147,7 @@ def run_training(
     weights: bytes | None = None,
     keeps: bool = False,
 ) -> Measured:
-    """Train, validate after every epoch, and test the network of the last epoch once.
+    """Train, validate after every epoch, and test once: the network of the last epoch, or the one that stopping keeps.
 
     Args:
         content: digest that the dataset must have (`Trial.data`).
@@ -145,22 +159,17 @@ def run_training(
         DataError, ModelError, SettingsError: what the settings name cannot be had or built.
     """
     start = set_up(settings, prepare(settings.data, content), seed, ready(device), weights)
-    optimiser = build_optimiser(settings.optimiser, start.model)
-    schedule = build_schedule(settings.schedule, optimiser, settings.epochs)
     forward, how = _forward(start, settings)
-    curves = Curves()
+    curves, kept = Curves(), -1
     torch.manual_seed(seed_value(seed, "noise"))
     began = time.perf_counter()
     try:
-        fit(
+        kept = train(
+            settings,
             start.model,
             start.batches,
             start.validation,
-            optimiser=optimiser,
-            schedule=schedule,
             methods=start.methods,
-            epochs=settings.epochs,
-            label_smoothing=settings.label_smoothing,
             curves=curves,
             forward=forward,
             scaler=scaler(settings.precision, start.device),
@@ -177,12 +186,26 @@ def run_training(
     for method in start.methods:
         end = method.abandoned if diverged else method.finished
         start = replace(start, model=end(start.model))
+    pruning.finish(start.model)
+    parts: dict[str, float] = {}
     if not diverged:
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
-    found = measured(trainable_parameters(start.model), seconds, curves, scores, start.inference_costs())
+        parts = _scores_of_parts(start)
+    counts = trainable_parameters(start.model), pruning.nonzero(start.whole or start.model)
+    found = measured(counts, seconds, curves, scores, start.inference_costs(), kept)
     artefact = start.artefact() if keeps and not diverged else None
-    return replace(found, metrics=found.metrics | start.costs, how=how, artefact=artefact)
+    return replace(found, metrics=found.metrics | start.costs | parts, how=how, artefact=artefact)
+
+
+def _scores_of_parts(start: Start) -> dict[str, float]:
+    """Accuracies of the parts of a network that are networks themselves, where it has such."""
+    found: dict[str, float] = {}
+    parts: dict[str, nn.Module] = getattr(start.model, "parts", {})
+    for name, part in parts.items():
+        test, seen = (evaluate(part, batches).top1 for batches in start.final_batches())
+        found |= {f"{name}.top1": test, f"{name}.train_top1": seen, f"{name}.gap": seen - test}
+    return found
 
 
 def _counted(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
@@ -213,19 +236,28 @@ def _forward(start: Start, settings: TrainSettings) -> tuple[Forward, dict[str, 
 
 
 def measured(
-    parameters: int,
+    parameters: tuple[int, int],
     seconds: float,
     curves: Curves,
     scores: tuple[Score, Score] | None,
     inference: Mapping[str, float],
+    kept: int = -1,
 ) -> Measured:
     """What a training yields.
 
     Args:
+        parameters: those that train, and those of the whole network that are not zero.
         scores: the final ones, on test and training images; None: it diverged.
         inference: what inference with the network costs.
+        kept: the place in the curves of the epoch whose weights the network has.
     """
-    metrics = {"params": float(parameters), "train_seconds": seconds, **inference}
+    metrics = {
+        "params": float(parameters[0]),
+        "params.nonzero": float(parameters[1]),
+        "epochs": float(len(curves.lr)),
+        "train_seconds": seconds,
+        **inference,
+    }
     correct = None
     if scores is not None:
         test, seen = scores
@@ -234,9 +266,9 @@ def measured(
             "top1": test.top1,
             "train_top1": seen.top1,
             "gap": seen.top1 - test.top1,
-            "val_top1": curves.val_top1[-1],
-            "val_loss": curves.val_loss[-1],
-            "train_loss": curves.train_loss[-1],
+            "val_top1": curves.val_top1[kept],
+            "val_loss": curves.val_loss[kept],
+            "train_loss": curves.train_loss[kept],
         }
     values = {name: tuple(values) for name, values in vars(curves).items()}
     return Measured(metrics, values, correct, scores is None)

@@ -65,6 +65,10 @@ def training(**given: Any) -> TrainSettings:
     return TrainSettings.model_validate(base | given)
 
 
+def _together(settings: TrainSettings | LatencySettings) -> None:
+    options.check_together(settings, settings.model)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -74,18 +78,25 @@ def training(**given: Any) -> TrainSettings:
         ({"dropblock": {"keep": 0.9, "size": 5}, "method": "ft-all"}, "'dropblock' beside 'method'"),
         ({"distill": DISTILL, "start": {"weights": "mbv2-w0.35"}}, r"'distill' beside 'start'.*pretraining"),
         ({"distill": DISTILL, "method": "ft-last"}, "'distill' beside 'method'"),
+        ({"netaug": {}, "stop": {"patience": 1}}, "'netaug' beside 'stop'"),
+        ({"netaug": {}, "then": [{"epochs": 1}]}, "'netaug' beside 'then'"),
+        ({"method": "ft-all", "unfrozen": 1}, "'method' beside 'unfrozen'"),
+        ({"second_input": {}}, "'second_input' for the model 'micronet' of one input"),
+        ({"second_input": {}, "model": {"name": "dual-path", "paths": 1}}, "'dual-path' of one input"),
+        ({"model": "dual-input", "distill": DISTILL}, "'distill' for the model 'dual-input' of two outputs"),
+        ({"model": "dual-input", "quantise": "int8"}, "'quantise' for the model 'dual-input' of two outputs"),
     ],
 )
 def test_settings_that_do_not_go_together(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        options.check_together(training(**given))
+        _together(training(**given))
 
 
 def test_a_timed_step_has_either_netaug_or_a_strategy() -> None:
     timed = {"model": {"name": "micronet"}, "input": (2, 1, 8, 8), "netaug": {}}
-    options.check_together(LatencySettings.model_validate(timed))
+    _together(LatencySettings.model_validate(timed))
     with pytest.raises(SettingsError, match="'netaug' beside 'method'"):
-        options.check_together(LatencySettings.model_validate(timed | {"method": {"name": "ft-all"}}))
+        _together(LatencySettings.model_validate(timed | {"method": {"name": "ft-all"}}))
 
 
 @pytest.mark.parametrize(
@@ -94,8 +105,10 @@ def test_a_timed_step_has_either_netaug_or_a_strategy() -> None:
         {},
         {"netaug": {}, "distill": DISTILL, "quantise": "int8"},
         {"dropblock": {"keep": 0.9, "size": 5}, "distill": DISTILL},
+        {"model": "dual-path", "second_input": {"flip": True}, "stop": {"patience": 1}, "unfrozen": 2},
+        {"model": {"name": "dual-input", "paths": 1}, "quantise": "int8", "then": [{"epochs": 1}]},
         {"start": {"pretrain": {**PRETRAIN, "netaug": {}, "distill": DISTILL}}, "method": "tinytl-l-b"},
     ],
 )
 def test_settings_that_go_together(given: dict[str, Any]) -> None:
-    options.check_together(training(**given))
+    _together(training(**given))
