@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgebench.claim.settings import Kind
@@ -15,11 +16,13 @@ class Metric:
         unit: `%`, `points`, `nats`, `bytes`, `s`, or empty for counts.
         worst: the value that a diverged arm is given; None where divergence cannot change it.
         summary: what it is, in one line.
+        packed: the size of a file: exact, but libraries may pack the same numbers differently from version to version.
     """
 
     unit: str
     summary: str
     worst: float | None = None
+    packed: bool = False
 
 
 # A diverged network predicts no better than a constant: 0 % is a bound below chance, and 100 nats lie beyond every
@@ -139,6 +142,28 @@ _DATASET = {
     },
 }
 
+# Of files that are really written. What stands around the numbers (names, shapes, graphs, alignment) is the libraries'.
+_FILE = {
+    "params": Metric("", "parameters"),
+    "model_bytes": Metric("bytes", "parameters and buffers as stored, without a file around them"),
+    "checkpoint_bytes": Metric(
+        "bytes", "those and the optimiser's state after one step, without a file around them"
+    ),
+    **{
+        f"bytes.{name}": Metric("bytes", summary, packed=True)
+        for name, summary in (
+            ("safetensors", "a safetensors file of the float32 weights and buffers"),
+            ("torch", "the same as torch.save writes it"),
+            (
+                "checkpoint",
+                "weights, buffers and the optimiser's state after one step, as torch.save writes them",
+            ),
+            ("onnx", "an ONNX file of the float32 network: weights and graph"),
+            ("onnx_int8", "an ONNX file of the network in int8, as `quantise: int8` makes it"),
+        )
+    },
+}
+
 # What a training with a `method` measures besides: its cost for a batch, which divergence cannot change.
 METHOD_METRICS = ("params.trained", "flops", "memory.counted", "activation_bytes", "activation_bytes.counted")
 _TRAIN |= {name: _PROFILE[name] for name in METHOD_METRICS}
@@ -153,10 +178,16 @@ METRICS: dict[Kind, dict[str, Metric]] = {
     "property": _PROPERTY,
     "latency": _LATENCY,
     "dataset": _DATASET,
+    "file": _FILE,
 }
 
 # Kinds whose values do not depend on a seed: judged exactly, with n = 1 and no interval.
-EXACT_KINDS: frozenset[Kind] = frozenset({"profile", "property", "dataset"})
+EXACT_KINDS: frozenset[Kind] = frozenset({"profile", "property", "dataset", "file"})
+
+
+def packed(kind: Kind, references: Iterable[tuple[str, str]]) -> bool:
+    """Whether one of the references, (arm, metric) each, reads the size of a file."""
+    return any(METRICS[kind][name].packed for _, name in references if name in METRICS[kind])
 
 
 def worst(name: str) -> float | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from edgebench.claim.augment import AugmentSettings
+from edgebench.claim.dataset import DataSettings as DataSettings
 from edgebench.claim.detection import SceneAugmentSettings, ScenesSettings
-from edgebench.claim.fields import Fraction, Positive, Shape, Strict, as_tuple, named
+from edgebench.claim.fields import Fraction, Positive, Shape, Strict, named
 from edgebench.claim.forms import DropBlockSettings as DropBlockSettings
 from edgebench.claim.forms import MethodSettings as MethodSettings
 from edgebench.claim.forms import NetAugSettings as NetAugSettings
@@ -44,44 +45,6 @@ class ModelSettings(Strict):
     paths: Literal[1, 2] | None = Field(
         None, description="dual-input, dual-path: submodels side by side; 2 if not given"
     )
-
-
-Label = Annotated[int, Field(ge=0, lt=1_000_000)]
-
-
-def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
-    if len(labels) < 2 or list(labels) != sorted(set(labels)):
-        raise ValueError("expected at least two class numbers, in rising order")
-    return labels
-
-
-class DataSettings(Strict):
-    """A dataset by name, and how much of it."""
-
-    name: str = Field(description="`digits`, `mnist`, `cifar10`, …, or `npz:PATH`, `folder:PATH`")
-    train: Positive | None = Field(None, description="training images to draw (all if not given)")
-    val: Positive | None = Field(None, description="validation images held out (a tenth if not given)")
-    size: Positive | None = Field(None, description="resize images to this many pixels a side")
-    classes: Annotated[tuple[Label, ...], BeforeValidator(as_tuple), AfterValidator(_distinct)] | None = (
-        Field(
-            None,
-            description="only the images of these classes (numbers in the dataset's order), renumbered from 0",
-        )
-    )
-    folds: Annotated[int, Field(ge=2, le=20)] | None = Field(
-        None,
-        description="stratified cross-validation: one training for each of so many parts of the training images, which "
-        "is then its test images",
-    )
-    fold: Positive | None = Field(None, description="only the training of this part, from 1 to `folds`")
-
-    @model_validator(mode="after")
-    def _fold(self) -> Self:
-        if self.fold is not None and not self.folds:
-            raise ValueError("a fold needs folds, the number of them")
-        if self.fold is not None and self.folds and self.fold > self.folds:
-            raise ValueError(f"fold {self.fold} of {self.folds} folds")
-        return self
 
 
 Model = Annotated[ModelSettings, BeforeValidator(named)]
@@ -265,9 +228,28 @@ class DatasetSettings(Strict):
     data: Data
 
 
-Kind = Literal["train", "detect", "profile", "property", "latency", "dataset"]
+class FileSettings(Strict):
+    """Serialise an untrained network in several formats, and measure the files (`kind: file`)."""
+
+    model: Model
+    input: Shape = Field(
+        description="input shape, batch first: images of one step of the optimiser, and of int8's calibration"
+    )
+    classes: Positive | None = Field(None, description="outputs of a classifier (1000 if not given)")
+    optimiser: Optimiser | None = Field(
+        None, description="whose state a checkpoint holds; nadam, with two moments, if not given"
+    )
+
+
+Kind = Literal["train", "detect", "profile", "property", "latency", "dataset", "file"]
 Settings = (
-    TrainSettings | DetectSettings | ProfileSettings | PropertySettings | LatencySettings | DatasetSettings
+    TrainSettings
+    | DetectSettings
+    | ProfileSettings
+    | PropertySettings
+    | LatencySettings
+    | DatasetSettings
+    | FileSettings
 )
 SETTINGS: dict[
     Kind,
@@ -276,7 +258,8 @@ SETTINGS: dict[
     | type[ProfileSettings]
     | type[PropertySettings]
     | type[LatencySettings]
-    | type[DatasetSettings],
+    | type[DatasetSettings]
+    | type[FileSettings],
 ] = {
     "train": TrainSettings,
     "detect": DetectSettings,
@@ -284,4 +267,5 @@ SETTINGS: dict[
     "property": PropertySettings,
     "latency": LatencySettings,
     "dataset": DatasetSettings,
+    "file": FileSettings,
 }

@@ -8,6 +8,9 @@ what costs much on one processor may cost little on another. On another machine 
 the tolerance, only their decision. On the same machine, the repetitions of one run differ less from each other than two
 runs that are days apart do: the tolerance has a floor.
 
+Sizes of files (`packed`) are exact with the libraries that write them, and the next version of one may pack the same
+numbers a little differently: their tolerance is a share of the value.
+
 A new baseline moves what the next value is held against, so that small steps, each within its tolerance or each
 accepted by somebody, may add up. Every baseline therefore keeps the first accepted one of its line in sight.
 """
@@ -33,6 +36,8 @@ _FLOAT_ALLOWANCE = 1e-9
 _TOLERANCE_ROUNDING = 1e-3
 # Least tolerance of times, as a share of the value: what another run on the same machine may well show.
 TIMED_FLOOR = 0.15
+# Tolerance of sizes of files, as a share of the value.
+PACKED_SHARE = 0.05
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -82,6 +87,7 @@ class BaselineEffect(Strict):
     )
     tolerance: Annotated[float, Field(ge=0)] = Field(description="how far the value may move; 0 is exact")
     timed: bool = Field(False, description="a comparison of times, of a claim of kind `latency`")
+    packed: bool = Field(False, description="of sizes of files, of a claim of kind `file`")
     trial_seconds: Annotated[float, Field(ge=0)] | None = Field(
         None, description="mean time of a trial that the verdict rests on, where it was recorded"
     )
@@ -105,8 +111,12 @@ class BaselineEffect(Strict):
     def _check_tolerance(self) -> None:
         """A reviewer may tighten a tolerance; a wider one than the seeds give would guard against nothing."""
         if self.interval is None:
-            if len(self.seeds) > 1 or self.tolerance > 0:
-                raise ValueError("an exact value (without interval) has one seed and a tolerance of 0")
+            most = PACKED_SHARE * abs(self.value) if self.packed else 0.0
+            if len(self.seeds) > 1 or self.tolerance > most * (1 + _TOLERANCE_ROUNDING):
+                allowed = f"at most {most:.6g}" if self.packed else "0"
+                raise ValueError(
+                    f"an exact value (without interval) has one seed and a tolerance of {allowed}"
+                )
             return
         if len(self.seeds) < 2:
             raise ValueError("an interval needs the values of at least 2 seeds")
@@ -150,12 +160,12 @@ class Comparison:
     explanation: tuple[str, ...]
 
 
-def derive(verdict: Verdict, *, timed: bool = False) -> BaselineEffect:
+def derive(verdict: Verdict, *, timed: bool = False, packed: bool = False) -> BaselineEffect:
     """The baseline that expects this verdict again.
 
-    The tolerance is 0 for exact values, else the 99 % prediction half-width of the mean of as many new seeds; of times
-    at least `TIMED_FLOOR` of the value. Numbers are rounded to 6 significant digits (seeds to 9) where the tolerance
-    makes the rest meaningless.
+    The tolerance is 0 for exact values (of sizes of files `PACKED_SHARE` of the value), else the 99 % prediction
+    half-width of the mean of as many new seeds; of times at least `TIMED_FLOOR` of the value. Numbers are rounded to 6
+    significant digits (seeds to 9) where the tolerance makes the rest meaningless.
 
     Raises:
         BaselineError: an invalid verdict.
@@ -166,7 +176,9 @@ def derive(verdict: Verdict, *, timed: bool = False) -> BaselineEffect:
             expected="a verdict on trials whose reference arm reaches its sanity floor",
         )
     exact = verdict.low is None or verdict.high is None
-    tolerance = 0.0 if exact else _tolerance(verdict.values, verdict.value, timed=timed)
+    tolerance = PACKED_SHARE * abs(verdict.value) if packed else 0.0
+    if not exact:
+        tolerance = _tolerance(verdict.values, verdict.value, timed=timed)
     interval = None
     if verdict.low is not None and verdict.high is not None:
         interval = (_rounded(verdict.low, tolerance), _rounded(verdict.high, tolerance))
@@ -179,6 +191,7 @@ def derive(verdict: Verdict, *, timed: bool = False) -> BaselineEffect:
         seeds=tuple(_rounded(value, tolerance, digits=9) for value in verdict.values),
         tolerance=float(f"{tolerance:.6g}"),
         timed=timed,
+        packed=packed,
     )
 
 

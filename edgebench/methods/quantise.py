@@ -66,21 +66,43 @@ def int8(model: nn.Module, images: Tensor, settings: QuantiseSettings) -> Quanti
         SettingsError: ONNX Runtime is not installed.
         ModelError: the network cannot be exported, or not be quantised.
     """
+    exported = onnx_file(model, images)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return Quantised(_quantised(exported, images, settings, Path(folder)))
+    except Exception as error:
+        raise _refused(model, error) from error
+
+
+def onnx_file(model: nn.Module, images: Tensor) -> bytes:
+    """The float32 network as an ONNX file, checked to compute what torch computes; it is left in evaluation mode.
+
+    Args:
+        model: of float32 weights, on the CPU.
+        images: [N, C, H, W], as the network wants them; the file takes any number of them.
+
+    Raises:
+        SettingsError: ONNX Runtime is not installed.
+        ModelError: the network cannot be exported.
+    """
     _check_installed()
-    name = type(model).__name__
     try:
         exported = _exported(model.eval(), images[:2])
         _check_equal(model, exported, images[:_BATCH])
-        with tempfile.TemporaryDirectory() as folder:
-            return Quantised(_quantised(exported, images, settings, Path(folder)))
     except ModelError:
         raise
-    except Exception as error:  # both libraries raise whatever comes up, by class and message
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelError(
-            f"{name} cannot be quantised to int8: {said[0]}",
-            expected="a network of layers that torch exports to ONNX and ONNX Runtime quantises",
-        ) from error
+    except Exception as error:
+        raise _refused(model, error) from error
+    return exported
+
+
+def _refused(model: nn.Module, error: Exception) -> ModelError:
+    """One error for whatever the libraries raise, by class and message."""
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    return ModelError(
+        f"{type(model).__name__} cannot be quantised to int8: {said[0]}",
+        expected="a network of layers that torch exports to ONNX and ONNX Runtime quantises",
+    )
 
 
 def _check_installed() -> None:

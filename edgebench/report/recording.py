@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from edgebench.claim.claim import Claim, item_key
+from edgebench.claim.metrics import packed
 from edgebench.claim.problems import display_path
 from edgebench.errors import BaselineError, EdgebenchError, SettingsError, TrialError
 from edgebench.judge.baseline import Baseline, BaselineEffect, First, Recorded, derive, since_first
@@ -103,7 +104,11 @@ def _effects(claim: Claim, settled: Settled, before: Baseline | None) -> dict[st
             if each.verdict is None:
                 raise TrialError(f"nothing to record: {each.failure}", where=where)
             try:
-                new = derive(each.verdict, timed=claim.kind == "latency")
+                new = derive(
+                    each.verdict,
+                    timed=claim.kind == "latency",
+                    packed=packed(claim.kind, each.effect.value.references),
+                )
             except BaselineError as error:
                 raise BaselineError(error.found, expected=error.expected, where=where) from None
             new = new.model_copy(update={"trial_seconds": _trial_seconds(each)})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.claim.claim import Case, Claim, Place, Tier, item_key
+from edgebench.claim.metrics import packed
 from edgebench.claim.problems import display_path
 from edgebench.claim.settings import LatencySettings
 from edgebench.errors import BaselineError
@@ -172,14 +173,18 @@ def _hold(
         command = f'edgebench baseline record {claim.id} --tier {tier} --why "…"'
         missing = f"there is no baseline at tier {tier} yet; review the verdict and record it: {command}"
         return _Held("none", False, (missing,))
-    if stored.timed != (claim.kind == "latency"):
-        kind = "times" if stored.timed else "something else than times"
-        found = BaselineError(
-            f"'{item}' was recorded of {kind}",
-            where=display_path(baselines.path(claim, tier)),
-            hint="record it again",
-        )
-        return _Held("unreadable", False, (str(found),))
+    kinds = {
+        "times": (stored.timed, claim.kind == "latency"),
+        "sizes of files": (stored.packed, packed(claim.kind, judged.effect.value.references)),
+    }
+    for kind, (was, now) in kinds.items():
+        if was != now:
+            found = BaselineError(
+                f"'{item}' was recorded of {kind if was else f'something else than {kind}'}",
+                where=display_path(baselines.path(claim, tier)),
+                hint="record it again",
+            )
+            return _Held("unreadable", False, (str(found),))
     same_machine = environment.matches(baseline.environment, judged.identity)
     comparison = compare(verdict, stored, same_machine=same_machine)
     said = comparison.explanation

@@ -17,6 +17,7 @@ from edgebench.claim.settings import (
     DataSettings,
     DetectSettings,
     DistillSettings,
+    FileSettings,
     Kind,
     ModelSettings,
     PretrainSettings,
@@ -80,6 +81,9 @@ class Trial:
         if self.quantises:
             # Its arithmetic, which no environment's identity speaks of because no other trial uses it.
             content["onnxruntime"] = _version("onnxruntime")
+        if isinstance(self.settings, FileSettings):
+            # They write the files; torch, which does too, is part of every environment's identity.
+            content["libraries"] = {name: _version(name) for name in ("onnx", "onnxruntime", "safetensors")}
         return hashlib.sha256(_canonical(content).encode()).hexdigest()[:32]
 
     @cached_property

@@ -87,6 +87,7 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None 
     from edgebench.claim.latency import LatencyGroup
     from edgebench.claim.settings import (
         DatasetSettings,
+        FileSettings,
         LatencySettings,
         ProfileSettings,
         PropertySettings,
@@ -106,6 +107,10 @@ def measure(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None 
         from edgebench.measure.dataset import run_dataset
 
         return [run_dataset(settings, trial.data) for trial in trials]
+    if isinstance(settings, FileSettings):
+        from edgebench.measure.files import run_files
+
+        return [run_files(settings, seed) for seed in seeds]
     if isinstance(settings, LatencyGroup):
         from edgebench.measure.latency import run_latency
 
