@@ -44,6 +44,7 @@ class Tier:
     Attributes:
         floor: least means of the metrics of the claim's reference arm.
         floors: the same for further arms: a trend's reference arms, one of each case that it is taken over.
+        folds: for each cross-validated arm, which is not among `arms`, the names of its folds, which are.
     """
 
     name: str
@@ -53,6 +54,15 @@ class Tier:
     timeout: float | None
     memory: float | None
     floors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    folds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def parts(self, arm: str) -> tuple[str, ...]:
+        """The names among `arms` of what is trained for an arm: of its folds, or its own."""
+        return self.folds.get(arm, (arm,))
+
+    def settings(self, arm: str) -> Settings | None:
+        """The settings of an arm, of the first fold where it is cross-validated; None when there is no such arm."""
+        return self.arms.get(self.parts(arm)[0])
 
 
 class Place(NamedTuple):

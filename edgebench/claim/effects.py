@@ -9,13 +9,14 @@ from typing import Any
 from edgebench.claim.claim import Effect, Tier
 from edgebench.claim.configured import is_setting, setting_names, setting_value
 from edgebench.claim.expression import Expression, parse
+from edgebench.claim.folds import is_folds, metric_of
 from edgebench.claim.latency import check_ratio
 from edgebench.claim.metrics import EXACT_KINDS, METHOD_METRICS, METRICS
 from edgebench.claim.models import EffectFile
 from edgebench.claim.nodes import Node
 from edgebench.claim.problems import Mark, Problem
 from edgebench.claim.quantity import check_directions, unit_of
-from edgebench.claim.settings import Kind, LatencySettings, TrainSettings
+from edgebench.claim.settings import Kind, LatencySettings, Settings, TrainSettings
 from edgebench.claim.tiers import entries
 from edgebench.claim.validation import validate
 from edgebench.errors import EdgebenchError
@@ -111,25 +112,41 @@ def _value(
 def _check_given(effect: Effect, tiers: Mapping[str, Tier], mark: Mark, problems: list[Problem]) -> None:
     """Report an effect that reads what one of its arms has not: a setting left open, a measure of other settings."""
     for arm, name in effect.value.references:
-        for tier in tiers.values() if is_setting(name) or name in _CONDITIONAL else ():
-            settings = tier.arms.get(arm)
-            if settings is None:
-                continue
-            if is_setting(name):
-                if setting_value(settings, name) is None:
-                    message = f"the arm '{arm}' leaves '{name}' open at tier {tier.name}; expected a number"
-                    problems.append(Problem(mark, message))
-                    return
-            elif isinstance(settings, LatencySettings) and settings.augment is None:
-                needs = f"'{name}' is measured where a step prepares its batch"
-                message = f"{needs}; the arm '{arm}' has no 'augment' at tier {tier.name}"
-                problems.append(Problem(mark, message, "give it one, such as 'augment: {flip: true}'"))
+        for tier in tiers.values():
+            settings = tier.settings(arm)
+            if settings is not None and (lacking := _lacking(tier, settings, arm, name)) is not None:
+                problems.append(Problem(mark, *lacking))
                 return
-            elif isinstance(settings, TrainSettings) and settings.method is None:
-                needs = f"'{name}' is measured where a 'method' trains"
-                message = f"{needs}; the arm '{arm}' has none at tier {tier.name}"
-                problems.append(Problem(mark, message, "give it one, such as 'method: ft-all'"))
-                return
+
+
+def _lacking(tier: Tier, settings: Settings, arm: str, name: str) -> tuple[str, str | None] | None:
+    """Why an arm does not have at a tier what is read of it, and what could be done; None when it has."""
+    if is_setting(name):
+        if setting_value(settings, name) is None:
+            return f"the arm '{arm}' leaves '{name}' open at tier {tier.name}; expected a number", None
+        return None
+    if is_folds(name) and arm not in tier.folds:
+        message = f"'{name}' is measured where an arm is cross-validated, unlike '{arm}' at tier {tier.name}"
+        return message, "give it folds and no fold, such as 'data: {folds: 6}'"
+    if name.startswith("curve.") and arm in tier.folds:
+        count = len(tier.folds[arm])
+        message = (
+            f"the arm '{arm}' has {count} folds with a curve each at tier {tier.name}; expected a number"
+        )
+        return message, "an arm of one fold has one, such as 'data: {folds: 6, fold: 1}'"
+    if (metric := metric_of(name)) not in _CONDITIONAL:
+        return None
+    if isinstance(settings, LatencySettings) and settings.augment is None:
+        needs = f"'{metric}' is measured where a step prepares its batch"
+        message = f"{needs}; the arm '{arm}' has no 'augment' at tier {tier.name}"
+        return message, "give it one, such as 'augment: {flip: true}'"
+    if isinstance(settings, TrainSettings) and settings.method is None:
+        needs = f"'{metric}' is measured where a 'method' trains"
+        return (
+            f"{needs}; the arm '{arm}' has none at tier {tier.name}",
+            "give it one, such as 'method: ft-all'",
+        )
+    return None
 
 
 def _report(mark: Mark, error: EdgebenchError, problems: list[Problem]) -> None:

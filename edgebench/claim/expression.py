@@ -3,8 +3,9 @@
 Grammar: numbers, `arm.metric`, `arm.settings.data.train` (what an arm is configured with, as far as it is a number),
 `+ - * /`, parentheses, and the functions of `edgebench.claim.functions`. Python's own parser reads the text, an
 allow-list of node types decides what may stand in it, and a small interpreter evaluates it; nothing is ever passed to
-`eval`. Curves (`arm.curve.val_loss`) are sequences, one value per epoch, and must be summarised by a function. In a
-function of arms alone, arms and metrics stand by themselves: `front(arm, other, gain=top1, cost=memory.counted)`.
+`eval`. Curves (`arm.curve.val_loss`) are sequences, one value per epoch, and must be summarised by a function; so are
+the values of a cross-validated arm's folds (`arm.folds.top1`). In a function of arms alone, arms and metrics stand by
+themselves: `front(arm, other, gain=top1, cost=memory.counted)`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgebench.claim.configured import is_setting
+from edgebench.claim.folds import is_folds, metric_of
 from edgebench.claim.functions import FUNCTIONS, Function
 from edgebench.errors import ExpressionError, did_you_mean
 
@@ -25,6 +27,9 @@ Lookup = Callable[[str, str], Value]
 MAX_LENGTH = 500
 MAX_NODES = 200
 
+# How a whole sequence, which stands where a number must, can be summarised.
+_SUMMARIES = {"curve": "use last(…), at(…, epoch), roughness(…)", "folds": "use min(…), max(…), mean(…)"}
+_WHOLE = {"curve": "a whole curve", "folds": "the values of all folds"}
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: lambda a, b: a + b,
@@ -107,12 +112,8 @@ def parse(source: str, arms: Mapping[str, frozenset[str]]) -> Expression:
     if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
         raise ExpressionError("expression is too long", expected=f"at most {MAX_NODES} parts")
     references: list[tuple[str, str]] = []
-    if _check(tree, arms, references) == "curve":
-        raise ExpressionError(
-            f"'{source}' is a whole curve",
-            expected="a number",
-            hint="use last(…), at(…, epoch), roughness(…)",
-        )
+    if (found := _check(tree, arms, references)) != "number":
+        raise ExpressionError(f"'{source}' is {_WHOLE[found]}", expected="a number", hint=_SUMMARIES[found])
     if all(is_setting(metric) for _, metric in references):
         what = "measures nothing" if references else "names no arm"
         raise ExpressionError(f"'{source}' {what}", expected=f"a metric of {_list(arms)}")
@@ -129,7 +130,7 @@ def dotted(node: ast.expr) -> list[str] | None:
 
 
 def _check(node: ast.expr, arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]) -> str:
-    """Check a subtree against the allow-list; returns its type, 'number' or 'curve'."""
+    """Check a subtree against the allow-list; returns its type, 'number', 'curve' or 'folds'."""
     if (
         isinstance(node, ast.Constant)
         and isinstance(node.value, int | float)
@@ -162,32 +163,36 @@ def _finite(value: float) -> str:
 
 
 def _number(node: ast.expr, arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]) -> str:
-    if _check(node, arms, references) == "curve":
-        raise ExpressionError(
-            f"'{ast.unparse(node)}' is a curve",
-            expected="a number",
-            hint="use last(…), at(…, epoch), roughness(…)",
-        )
+    if (found := _check(node, arms, references)) != "number":
+        what = "a curve" if found == "curve" else _WHOLE[found]
+        raise ExpressionError(f"'{ast.unparse(node)}' is {what}", expected="a number", hint=_SUMMARIES[found])
     return "number"
 
 
 def _check_reference(
     parts: list[str], arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]
 ) -> str:
-    arm, metric = parts[0], ".".join(parts[1:])
+    arm, name = parts[0], ".".join(parts[1:])
     if arm not in arms:
         raise ExpressionError(f"no arm is called '{arm}'", expected=_list(arms), hint=did_you_mean(arm, arms))
     # A list of all that can be read of an arm would bury the few that may have been meant.
-    what = "setting with a number" if is_setting(metric) else "metric"
-    known = frozenset(each for each in arms[arm] if is_setting(each) == is_setting(metric))
-    if not metric:
-        raise ExpressionError(f"'{arm}' is an arm without a metric", expected=f"such as '{arm}.{min(known)}'")
+    what = "setting with a number" if is_setting(name) else "metric"
+    folds, metric = is_folds(f"{name}."), metric_of(name)
+    known = frozenset(each for each in arms[arm] if is_setting(each) == is_setting(name))
+    if folds:  # of which each has a number, and no list names it twice
+        known = frozenset(each for each in known if not each.startswith("curve."))
+    if name in ("", "folds"):
+        told = ".".join(parts)
+        what = "folds" if name else "an arm"
+        raise ExpressionError(
+            f"'{told}' is {what} without a metric", expected=f"such as '{told}.{min(known)}'"
+        )
     if metric not in known:
         raise ExpressionError(
             f"no {what} is called '{metric}'", expected=_list(known), hint=did_you_mean(metric, known)
         )
-    references.append((arm, metric))
-    return "curve" if metric.startswith("curve.") else "number"
+    references.append((arm, name))
+    return "folds" if folds else "curve" if metric.startswith("curve.") else "number"
 
 
 def _check_call(node: ast.Call, arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]) -> str:
@@ -233,9 +238,9 @@ def _check_arms(
                 f"'{ast.unparse(keyword.value)[:60]}' is not a metric's name", expected=function.signature
             )
         for arm in named:
-            if _check_reference([arm, *metric], arms, references) == "curve":
+            if (found := _check_reference([arm, *metric], arms, references)) != "number":
                 raise ExpressionError(
-                    f"'{'.'.join(metric)}' is a whole curve", expected=f"a number as '{keyword.arg}'"
+                    f"'{'.'.join(metric)}' is {_WHOLE[found]}", expected=f"a number as '{keyword.arg}'"
                 )
     return "number"
 

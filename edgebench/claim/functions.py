@@ -92,7 +92,7 @@ class Function:
 
     Attributes:
         apply: computes it from the values of its arguments.
-        arguments: the types it takes; None: numbers, or a single curve.
+        arguments: the types it takes; None: numbers, or a single curve, or the values of an arm's folds.
         metrics: for a function of arms, the keywords that each name a metric: it is written with the bare names of
             two or more arms, and is applied to one tuple of these metrics for each arm.
         unit: of what it gives, with {} for that of a difference of the curve's values; None: the unit of its arguments.
@@ -110,18 +110,18 @@ class Function:
     pairs: bool = False
 
     def takes(self, types: tuple[str, ...]) -> bool:
-        """Whether it can be given arguments of these types, each 'number' or 'curve'."""
+        """Whether it can be given arguments of these types, each 'number', 'curve' or 'folds'."""
         if self.pairs:
             return len(types) >= 4 and len(types) % 2 == 0 and set(types) == {"number"}
         if self.arguments is not None:
             return types == self.arguments
-        return types == ("curve",) or (len(types) > 1 and set(types) == {"number"})
+        return types in (("curve",), ("folds",)) or (len(types) > 1 and set(types) == {"number"})
 
 
 FUNCTIONS: dict[str, Function] = {
-    "min": Function(_min, "min(a, b, …) or min(curve)", "the smallest"),
-    "max": Function(_max, "max(a, b, …) or max(curve)", "the largest"),
-    "mean": Function(_mean, "mean(a, b, …) or mean(curve)", "the arithmetic mean"),
+    "min": Function(_min, "min(a, b, …) or min(curve) or min(folds)", "the smallest"),
+    "max": Function(_max, "max(a, b, …) or max(curve) or max(folds)", "the largest"),
+    "mean": Function(_mean, "mean(a, b, …) or mean(curve) or mean(folds)", "the arithmetic mean"),
     "abs": Function(abs, "abs(a)", "the magnitude", ("number",)),
     "log": Function(math.log, "log(a)", "the natural logarithm", ("number",)),
     "log2": Function(math.log2, "log2(a)", "the logarithm to base 2", ("number",)),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from edgebench.claim.configured import is_setting
 from edgebench.claim.expression import Expression, dotted
+from edgebench.claim.folds import metric_of
 from edgebench.claim.functions import FUNCTIONS
 from edgebench.claim.metrics import METRICS, Metric
 from edgebench.claim.settings import Kind
@@ -69,4 +70,4 @@ def _units(node: ast.expr, table: Mapping[str, Metric]) -> set[str]:
 
 
 def _unit(name: str, table: Mapping[str, Metric]) -> str:
-    return "" if is_setting(name) else table[name].unit
+    return "" if is_setting(name) else table[metric_of(name)].unit

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from edgebench.claim.claim import DEFAULT_LOOKS, Tier
+from edgebench.claim.folds import check_pretraining, in_folds
 from edgebench.claim.latency import unlike_arms
 from edgebench.claim.metrics import EXACT_KINDS, METRICS
 from edgebench.claim.models import TIERS
@@ -20,6 +21,7 @@ from edgebench.claim.nodes import Node, overlay
 from edgebench.claim.problems import Mark, Problem, gather
 from edgebench.claim.settings import (
     SETTINGS,
+    DatasetSettings,
     DataSettings,
     DetectSettings,
     DistillSettings,
@@ -139,7 +141,8 @@ class _Loading:
         if (unlike := unlike_arms(resolved)) is not None:
             self._report(self.mark, unlike)
         timeout, memory = (_number(node, key) for key in ("timeout", "memory"))
-        return Tier(name, resolved, self._looks(node), self._floor(node), timeout, memory)
+        trained, folds = in_folds(resolved)
+        return Tier(name, trained, self._looks(node), self._floor(node), timeout, memory, folds=folds)
 
     def _looks(self, tier: Node | None) -> tuple[int, ...]:
         node = tier.get("looks") if tier is not None else None
@@ -190,24 +193,34 @@ class _Loading:
                 except EdgebenchError as error:
                     self._refuse(merged.locate(_concerned(merged, key, error.found)), error)
         if isinstance(settings, TrainSettings | DetectSettings) and settings.start is not None:
-            self._check_start(settings.start, settings.model, merged)
+            data = settings.data if isinstance(settings.data, DataSettings) else None
+            self._check_start(settings.start, settings.model, data, merged)
         if isinstance(settings, TrainSettings):
             self._check_training(settings, merged)
+        if isinstance(settings, DatasetSettings) and settings.data.folds:
+            message = "'folds' are of trainings; all training images of a dataset are measured"
+            self._report(merged.locate(("data", "folds")), message, "leave 'folds' out")
         if isinstance(settings, TrainSettings | LatencySettings):
             try:
-                options.check_together(settings)
+                options.check_together(settings, settings.model)
             except EdgebenchError as error:
                 first = re.match(r"'(\w+)'", error.found)
                 self._refuse(merged.locate((first[1],) if first is not None else ()), error)
         return settings
 
-    def _check_start(self, start: StartSettings, model: ModelSettings, merged: Node) -> None:
+    def _check_start(
+        self, start: StartSettings, model: ModelSettings, data: DataSettings | None, merged: Node
+    ) -> None:
         if (named := start.weights) is not None:
             self._check(merged, ("start", "weights"), lambda: weights.check(named, model))
         if (pretrain := start.pretrain) is not None:
             path = ("start", "pretrain")
-            if (data := pretrain.data) is not None:
-                self._check(merged, (*path, "data", "name"), lambda: source.check(data.name))
+            self._check(merged, path, lambda: options.check_submodels(pretrain, model))
+            trained = options.submodels_of(model) if pretrain.submodels else model
+            self._check(merged, path, lambda: options.check_together(pretrain, trained))
+            if (own := pretrain.data) is not None:
+                self._check(merged, (*path, "data", "name"), lambda: source.check(own.name))
+            self._check(merged, (*path, "data"), lambda: check_pretraining(pretrain, data))
             self._check_teacher(pretrain.distill, merged, path)
 
     def _check_training(self, settings: TrainSettings, merged: Node) -> None:

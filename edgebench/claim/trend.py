@@ -137,6 +137,7 @@ def _tiers(
     for name, one in first.tiers.items():
         arms: dict[str, Settings] = {}
         floors: dict[str, Mapping[str, float]] = {}
+        folds: dict[str, tuple[str, ...]] = {}
         for case in cases:
             tier = case.tiers[name]
             for key in ("looks", "timeout", "memory"):
@@ -150,10 +151,13 @@ def _tiers(
             if tier.floor:
                 read.add(reference)
                 floors[item_key(reference, case.id)] = tier.floor
-            arms |= {item_key(arm, case.id): each for arm, each in tier.arms.items() if arm in read}
+            parts = {part for arm in read for part in tier.parts(arm)}
+            arms |= {item_key(arm, case.id): each for arm, each in tier.arms.items() if arm in parts}
+            for arm in read & tier.folds.keys():
+                folds[item_key(arm, case.id)] = tuple(item_key(part, case.id) for part in tier.folds[arm])
         if (unlike := unlike_arms(arms)) is not None:
             problems.append(Problem(mark, unlike))
-        tiers[name] = Tier(name, arms, one.looks, {}, one.timeout, one.memory, floors)
+        tiers[name] = Tier(name, arms, one.looks, {}, one.timeout, one.memory, floors, folds)
     return tiers
 
 
@@ -162,10 +166,11 @@ def _unfit(trend: TrendFile, cases: Sequence[Case], name: str) -> str | None:
     where = f"at tier {name}"
     values: dict[str, float] = {}
     for case in cases:
-        settings = case.tiers[name].arms
+        tier = case.tiers[name]
         found = {
-            arm: setting_value(settings[arm], f"{PREFIX}{trend.along}")
+            arm: setting_value(settings, f"{PREFIX}{trend.along}")
             for arm in case.effects[trend.effect].arms
+            if (settings := tier.settings(arm)) is not None
         }
         for arm, value in found.items():
             if value is None:

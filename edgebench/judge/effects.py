@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from edgebench.claim.claim import Claim, Effect, Tier
 from edgebench.claim.configured import is_setting, setting_value
 from edgebench.claim.curves import DivergedCurve
 from edgebench.claim.expression import Value
+from edgebench.claim.folds import is_folds, metric_of
 from edgebench.claim.metrics import worst
 from edgebench.claim.settings import DetectSettings, LatencySettings, Settings, TrainSettings
 from edgebench.errors import ExpressionError
@@ -27,9 +29,7 @@ def effect_values(effect: Effect, tier: Tier, observed: Observations, seeds: Seq
     def value_at(seed: int) -> float:
         return effect.value.evaluate(
             lambda arm, name: (
-                _configured(tier, arm, name)
-                if is_setting(name)
-                else _read(observed[arm, seed], tier.arms[arm], arm, name)
+                _configured(tier, arm, name) if is_setting(name) else _value(tier, observed, arm, seed, name)
             )
         )
 
@@ -37,10 +37,22 @@ def effect_values(effect: Effect, tier: Tier, observed: Observations, seeds: Seq
 
 
 def _configured(tier: Tier, arm: str, name: str) -> float:
-    value = setting_value(tier.arms[arm], name)
+    settings = tier.settings(arm)
+    value = setting_value(settings, name) if settings is not None else None
     if value is None:  # the loader has refused it
         raise ExpressionError(f"the arm '{arm}' has no '{name}' at tier {tier.name}")
     return value
+
+
+def _value(tier: Tier, observed: Observations, arm: str, seed: int, name: str) -> Value:
+    """What an arm measured at a seed: of a cross-validated one the mean over its folds, or the value of each."""
+    metric = metric_of(name)
+    parts = [_read(observed[part, seed], tier.arms[part], part, metric) for part in tier.parts(arm)]
+    if arm not in tier.folds:
+        return parts[0]
+    # The loader refuses curves of cross-validated arms, so all of them are numbers.
+    values = tuple(value for value in parts if isinstance(value, float))
+    return values if is_folds(name) else fmean(values)
 
 
 def _read(measured: Measured, settings: Settings, arm: str, metric: str) -> Value:
@@ -100,11 +112,12 @@ def below_floor(claim: Claim, tier: Tier, observed: Observations, n: int) -> str
     A reference that diverged at any seed misses every floor: its worst value would pass for a gain of the other arm.
     """
     for arm, floors in claim.floors(tier).items():
-        lost = sum(observed[arm, seed].diverged for seed in range(n))
+        parts = tier.parts(arm)
+        lost = sum(any(observed[part, seed].diverged for part in parts) for seed in range(n))
         if lost:
             return f"the reference arm '{arm}' diverged at {lost} of {n} seeds"
         for metric, floor in floors.items():
-            values = [_read(observed[arm, seed], tier.arms[arm], arm, metric) for seed in range(n)]
+            values = [_value(tier, observed, arm, seed, metric) for seed in range(n)]
             # The loader refuses a floor for a curve, so all of them are numbers.
             mean = sum(value for value in values if isinstance(value, float)) / n
             if mean < floor:
@@ -115,5 +128,5 @@ def below_floor(claim: Claim, tier: Tier, observed: Observations, n: int) -> str
 
 def arms_to_run(effect: Effect, claim: Claim, tier: Tier) -> tuple[str, ...]:
     """The arms whose trials the effect's verdict needs: those it reads, and those that must reach a floor."""
-    arms = {*effect.arms, *claim.floors(tier)}
+    arms = {part for arm in (*effect.arms, *claim.floors(tier)) for part in tier.parts(arm)}
     return tuple(arm for arm in tier.arms if arm in arms)  # in the claim's order, so that plans are stable

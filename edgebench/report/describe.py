@@ -82,7 +82,7 @@ def _effects(case: Case) -> str:
 
 
 def _tier(claim: Claim, tier: Tier) -> str:
-    settings = {arm: _flat(each.model_dump(exclude_none=True)) for arm, each in tier.arms.items()}
+    settings = _settings(tier)
     keys = list(dict.fromkeys(key for each in settings.values() for key in each))
     shared = [key for key in keys if len({repr(each.get(key)) for each in settings.values()}) == 1]
     first = next(iter(settings.values()))
@@ -94,6 +94,18 @@ def _tier(claim: Claim, tier: Tier) -> str:
         different = ", ".join(f"{key}={own[key]}" for key in keys if key not in shared and key in own)
         lines.append(_wrap(f"  {arm}: {different or 'as above'}"))
     return "\n".join(lines)
+
+
+def _settings(tier: Tier) -> dict[str, dict[str, Any]]:
+    """The settings of each arm by their paths; folds of a cross-validated one, which differ in no other, are one."""
+    whole = {fold: f"{arm}, {len(folds)} folds" for arm, folds in tier.folds.items() for fold in folds}
+    found: dict[str, dict[str, Any]] = {}
+    for arm, each in tier.arms.items():
+        own = _flat(each.model_dump(exclude_none=True))
+        if arm in whole:
+            del own["data.fold"]
+        found[whole.get(arm, arm)] = own
+    return found
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Costs:
 
         Stores of older versions keep records without settings, which only their hashes tell apart.
         """
-        settings = trial.settings_json
+        settings = _of_any_fold(trial.settings_json)
         if settings in self._read():
             return
         self._found.pop(settings, None)
@@ -85,7 +85,7 @@ class Costs:
         Args:
             recorded: mean seconds of the trials that the claim's baseline rests on, the last resort.
         """
-        settings = trial.settings_json
+        settings = _of_any_fold(trial.settings_json)
         if settings not in self._found:
             self._found[settings] = self._from_timings(settings)
         found = self._found[settings]
@@ -115,9 +115,18 @@ class Costs:
         """The settings of which the store has timings; the first call reads them."""
         if self._stored is None:
             for settings, seconds in self._store.timings(self._identity) if self._store is not None else ():
-                self._count(settings, seconds)
+                self._count(_of_any_fold(settings), seconds)
             self._stored = frozenset(self._seconds)
         return self._stored
+
+
+def _of_any_fold(settings: str) -> str:
+    """The settings without the number of a fold, with which no time changes."""
+    if '"fold":' not in settings:
+        return settings
+    parsed = json.loads(settings)
+    parsed["data"].pop("fold", None)
+    return json.dumps(parsed, sort_keys=True, separators=(",", ":"))
 
 
 def _comparable(settings: Mapping[str, Any]) -> str | None:
@@ -134,7 +143,8 @@ def _comparable(settings: Mapping[str, Any]) -> str | None:
     """
     if "epochs" in settings:
         data, method = settings["data"], settings.get("method")
-        given = [data["name"], data.get("size"), data.get("classes"), "train" in data, "val" in data]
+        part = [data.get("folds"), "train" in data, "val" in data]
+        given = [data["name"], data.get("size"), data.get("classes"), *part]
         tuned = [
             settings.get("quantise"),
             "start" in settings,

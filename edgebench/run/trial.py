@@ -10,6 +10,7 @@ from functools import cached_property
 from importlib import metadata
 
 from edgebench.claim.claim import Claim, Effect, Tier
+from edgebench.claim.folds import metric_of
 from edgebench.claim.latency import LatencyGroup
 from edgebench.claim.metrics import ADDED
 from edgebench.claim.settings import (
@@ -130,6 +131,8 @@ class Trial:
                 f", {each}" for each in ("netaug", "dropblock", "distill") if getattr(settings, each)
             )
             form = f", {settings.quantise.name}" if settings.quantise is not None else ""
+            if settings.data.fold is not None:
+                form += f", fold {settings.data.fold} of {settings.data.folds}"
             return f"{settings.model.name} on {settings.data.name}{how}{form}, seed {self.seed}"
         if isinstance(settings, DetectSettings):
             return f"detector of {settings.model.name} on {settings.data.name}, seed {self.seed}"
@@ -183,7 +186,12 @@ def trials_of(
         return [(arm, trial) for trial in timed for arm in arms]
     first = {arm: resolve(claim.kind, tier.arms[arm]) for arm in arms}
     if claim.kind == "train":
-        read = [reference for effect in effects for reference in effect.value.references]
+        read = [
+            (part, metric_of(name))
+            for effect in effects
+            for arm, name in effect.value.references
+            for part in tier.parts(arm)
+        ]
         for arm in arms:
             first[arm] = first[arm].wanting(name for of, name in read if of == arm and name in ADDED)
     return [(arm, first[arm].at(seed)) for seed in seeds for arm in arms]
