@@ -29,6 +29,7 @@ _PROPERTIES = {
     "netaug-sub-networks": "edgebench.measure.properties.netaug:check_sub_networks",
     "netaug-gradients": "edgebench.measure.properties.netaug:check_gradients",
     "netaug-export": "edgebench.measure.properties.netaug:check_export",
+    "dense-to-conv": "edgebench.measure.properties.dense_to_conv:check_cases",
 }
 
 
