@@ -29,7 +29,7 @@ MAX_NODES = 200
 
 # How a whole sequence, which stands where a number must, can be summarised.
 _SUMMARIES = {"curve": "use last(…), at(…, epoch), roughness(…)", "folds": "use min(…), max(…), mean(…)"}
-_WHOLE = {"curve": "a whole curve", "folds": "the values of all folds"}
+_WHOLE = {"curve": "is a whole curve", "folds": "are the values of all folds"}
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: lambda a, b: a + b,
@@ -113,7 +113,7 @@ def parse(source: str, arms: Mapping[str, frozenset[str]]) -> Expression:
         raise ExpressionError("expression is too long", expected=f"at most {MAX_NODES} parts")
     references: list[tuple[str, str]] = []
     if (found := _check(tree, arms, references)) != "number":
-        raise ExpressionError(f"'{source}' is {_WHOLE[found]}", expected="a number", hint=_SUMMARIES[found])
+        raise ExpressionError(f"'{source}' {_WHOLE[found]}", expected="a number", hint=_SUMMARIES[found])
     if all(is_setting(metric) for _, metric in references):
         what = "measures nothing" if references else "names no arm"
         raise ExpressionError(f"'{source}' {what}", expected=f"a metric of {_list(arms)}")
@@ -164,8 +164,8 @@ def _finite(value: float) -> str:
 
 def _number(node: ast.expr, arms: Mapping[str, frozenset[str]], references: list[tuple[str, str]]) -> str:
     if (found := _check(node, arms, references)) != "number":
-        what = "a curve" if found == "curve" else _WHOLE[found]
-        raise ExpressionError(f"'{ast.unparse(node)}' is {what}", expected="a number", hint=_SUMMARIES[found])
+        what = "is a curve" if found == "curve" else _WHOLE[found]
+        raise ExpressionError(f"'{ast.unparse(node)}' {what}", expected="a number", hint=_SUMMARIES[found])
     return "number"
 
 
@@ -183,10 +183,8 @@ def _check_reference(
         known = frozenset(each for each in known if not each.startswith("curve."))
     if name in ("", "folds"):
         told = ".".join(parts)
-        what = "folds" if name else "an arm"
-        raise ExpressionError(
-            f"'{told}' is {what} without a metric", expected=f"such as '{told}.{min(known)}'"
-        )
+        what = "are folds" if name else "is an arm"
+        raise ExpressionError(f"'{told}' {what} without a metric", expected=f"such as '{told}.{min(known)}'")
     if metric not in known:
         raise ExpressionError(
             f"no {what} is called '{metric}'", expected=_list(known), hint=did_you_mean(metric, known)
@@ -240,7 +238,7 @@ def _check_arms(
         for arm in named:
             if (found := _check_reference([arm, *metric], arms, references)) != "number":
                 raise ExpressionError(
-                    f"'{'.'.join(metric)}' is {_WHOLE[found]}", expected=f"a number as '{keyword.arg}'"
+                    f"'{'.'.join(metric)}' {_WHOLE[found]}", expected=f"a number as '{keyword.arg}'"
                 )
     return "number"
 

@@ -1,0 +1,31 @@
+"""Claims in words."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from edgebench.report.describe import describe_claim
+from tests import roots
+
+FOLDED = """
+    claim: Folds differ little
+    where: Table 1
+    settings:
+      model: micronet
+      data: digits
+      optimiser: {name: sgd, lr: 0.05}
+    arms: {dual: {data: {folds: 6}}, first: {data: {folds: 6, fold: 1}}, plain: {batch: 8}}
+    tiers: {smoke: {epochs: 2, looks: [2]}}
+    effects:
+      level: {value: dual.top1 - plain.top1, expect: "> 20"}
+"""
+
+
+def test_the_folds_of_an_arm_are_one_line(tmp_path: Path) -> None:
+    lines = describe_claim(roots.load(tmp_path, textwrap.dedent(FOLDED))).splitlines()
+    assert lines[-3:] == [
+        "    dual, 6 folds: data.folds=6, batch=128",
+        "    first: data.folds=6, batch=128, data.fold=1",
+        "    plain: batch=8",
+    ]
