@@ -15,7 +15,7 @@ from edgebench.methods.dual_path import dense_to_conv
 _side = st.integers(1, 9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 40), _side, _side),
     outputs=st.integers(1, 40),
