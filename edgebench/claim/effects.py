@@ -122,7 +122,9 @@ def _check_given(effect: Effect, tiers: Mapping[str, Tier], mark: Mark, problems
 def _lacking(tier: Tier, settings: Settings, arm: str, name: str) -> tuple[str, str | None] | None:
     """Why an arm does not have at a tier what is read of it, and what could be done; None when it has."""
     if is_setting(name):
-        if setting_value(settings, name) is None:
+        # Which fold it is, is open of all of them together.
+        every = arm in tier.folds and name == "settings.data.fold"
+        if every or setting_value(settings, name) is None:
             return f"the arm '{arm}' leaves '{name}' open at tier {tier.name}; expected a number", None
         return None
     if is_folds(name) and arm not in tier.folds:

@@ -110,6 +110,7 @@ class TestEffects:
             ),
             ("last(plain.curve.val_loss)", "the arm 'plain' has 3 folds with a curve each at tier smoke"),
             ("min(plain.folds.flops)", "'flops' is measured where a 'method' trains; the arm 'plain' has none"),
+            ("plain.top1 - plain.settings.data.fold", "the arm 'plain' leaves 'settings.data.fold' open at tier smoke"),
             ("plain.folds.top1", "'plain.folds.top1' are the values of all folds; expected a number"),
             ("1 - plain.folds.top1", "'plain.folds.top1' are the values of all folds; expected a number"),
             ("last(plain.folds.top1)", "last was given folds; expected last(curve)"),
