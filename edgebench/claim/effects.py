@@ -11,7 +11,7 @@ from edgebench.claim.configured import is_setting, setting_names, setting_value
 from edgebench.claim.expression import Expression, parse
 from edgebench.claim.folds import is_folds, metric_of
 from edgebench.claim.latency import check_ratio
-from edgebench.claim.metrics import EXACT_KINDS, METHOD_METRICS, METRICS
+from edgebench.claim.metrics import EXACT_KINDS, METHOD_METRICS, METRICS, PATH_METRICS
 from edgebench.claim.models import EffectFile
 from edgebench.claim.nodes import Node
 from edgebench.claim.problems import Mark, Problem
@@ -25,7 +25,7 @@ from edgebench.judge.expectation import Expectation, parse_expectation
 _EFFECT = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 
 # Measures that not every arm of their kind has.
-_CONDITIONAL = (*METHOD_METRICS, "batch_ms")
+_CONDITIONAL = (*METHOD_METRICS, *PATH_METRICS, "batch_ms")
 
 
 def read_effects(
@@ -137,6 +137,14 @@ def _lacking(tier: Tier, settings: Settings, arm: str, name: str) -> tuple[str, 
         )
         return message, "an arm of one fold has one, such as 'data: {folds: 6, fold: 1}'"
     if (metric := metric_of(name)) not in _CONDITIONAL:
+        return None
+    if metric in PATH_METRICS:
+        if isinstance(settings, TrainSettings) and (
+            settings.model.name != "dual-input" or settings.model.paths == 1
+        ):
+            needs = f"'{metric}' is measured of a network of two paths with outputs of their own"
+            message = f"{needs}; the arm '{arm}' has another at tier {tier.name}"
+            return message, "that is 'model: dual-input'"
         return None
     if isinstance(settings, LatencySettings) and settings.augment is None:
         needs = f"'{metric}' is measured where a step prepares its batch"

@@ -35,6 +35,8 @@ _TRAIN = {
     "train_loss": Metric("nats", "mean training loss of the last epoch, as optimised", 100.0),
     "gap": Metric("points", "train_top1 - top1, both on un-augmented images", 100.0),
     "params": Metric("", "trainable parameters"),
+    "params.nonzero": Metric("", "parameters that are not zero, of the whole network"),
+    "epochs": Metric("", "epochs of training, of all stages together; early stopping makes them fewer"),
     "macs": Metric(
         "",
         "multiply-accumulates of convolutions and linear layers for one image; not there where a layer with weights "
@@ -168,8 +170,18 @@ _FILE = {
 METHOD_METRICS = ("params.trained", "flops", "memory.counted", "activation_bytes", "activation_bytes.counted")
 _TRAIN |= {name: _PROFILE[name] for name in METHOD_METRICS}
 
+# What trainings of a network of two paths with outputs of their own measure besides.
+PATH_METRICS = tuple(
+    f"{path}.{name}" for path in ("first", "second") for name in ("top1", "train_top1", "gap")
+)
+_TRAIN |= {
+    f"{path}.{name}": Metric(_TRAIN[name].unit, f"{name} of the {path} path by itself", _TRAIN[name].worst)
+    for path in ("first", "second")
+    for name in ("top1", "train_top1", "gap")
+}
+
 # What every training of this version measures, one of them at least, and records of older versions lack.
-ADDED = frozenset({"macs", "model_bytes"})
+ADDED = frozenset({"macs", "model_bytes", "params.nonzero", "epochs"})
 
 METRICS: dict[Kind, dict[str, Metric]] = {
     "train": _TRAIN,

@@ -162,6 +162,11 @@ class TrainSettings(Strict):
         description="test the trained network in this form; the training is that of the arm without it, done once",
     )
 
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs of all stages, if none of them stops early."""
+        return self.epochs + sum(stage.epochs for stage in self.then or ())
+
 
 Scenes = Annotated[ScenesSettings, BeforeValidator(named)]
 
@@ -181,6 +186,11 @@ class DetectSettings(Strict):
         None,
         description="weights that the backbone starts from, trained as a classifier; fresh ones if not given",
     )
+
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs of the training."""
+        return self.epochs
 
 
 class ProfileSettings(Strict):

@@ -66,7 +66,7 @@ def _read(measured: Measured, settings: Settings, arm: str, metric: str) -> Valu
             and (fill := worst(metric)) is not None
         ):
             seen = curve or ()
-            return DivergedCurve((*seen, *[fill] * (settings.epochs - len(seen))))
+            return DivergedCurve((*seen, *[fill] * (settings.planned_epochs - len(seen))))
         if curve is not None:
             return curve
     else:

@@ -42,9 +42,12 @@ class DualInput(nn.Module):
     ) -> None:
         super().__init__()
         self.shape = map_shape(width, size, "dual-input")
-        self.paths = nn.ModuleList(Path(in_channels, width) for _ in range(paths))
-        for path in all_of(self.paths):
+        self.paths = nn.ModuleList()
+        # One whole path after another, so that the first starts from the same weights whatever stands beside it.
+        for _ in range(paths):
+            path = Path(in_channels, width)
             path.last = nn.Linear(math.prod(self.shape), classes)
+            self.paths.append(path)
 
     @property
     def parts(self) -> dict[str, nn.Module]:

@@ -41,9 +41,11 @@ class DualPath(nn.Module):
     ) -> None:
         super().__init__()
         self.shape = map_shape(width, size, "dual-path")
-        self.paths = nn.ModuleList(Path(in_channels, width) for _ in range(paths))
-        for path in all_of(self.paths):
+        self.paths = nn.ModuleList()
+        for _ in range(paths):
+            path = Path(in_channels, width)
             path.last = nn.Conv2d(self.shape[0], classes, self.shape[1:])
+            self.paths.append(path)
         self.fusion = nn.Linear(paths * classes, FUSED)
         self.activation = nn.ReLU()
         self.dropout = nn.Dropout(dropout)

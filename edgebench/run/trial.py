@@ -28,6 +28,7 @@ from edgebench.claim.settings import (
 )
 from edgebench.data import scenes
 from edgebench.data.source import digest
+from edgebench.methods.options import submodels_of
 from edgebench.models import checkpoint
 
 # The version of the hash's own form, and of what the harness does with the same settings. Raise SEMANTICS whenever a
@@ -252,7 +253,7 @@ def pretraining(model: ModelSettings, settings: PretrainSettings, data: DataSett
     given = {name: value for name, value in settings if name not in ("seeds", "submodels")}
     given["data"] = settings.data or data
     if settings.submodels:
-        model = model.model_copy(update={"name": "dual-input", "dropout": None})
+        model = submodels_of(model)
     trial = resolve("train", TrainSettings(model=model, **given))
     # One for all seeds, as a published checkpoint is, or the ordinary training of each seed, which arms may share.
     return (trial if settings.seeds == "own" else replace(trial, keeps=True)).wanting([ARTEFACT])

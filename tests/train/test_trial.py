@@ -102,7 +102,7 @@ def test_what_is_measured() -> None:
     measured = run_training(settings(), 0)
     metrics = measured.metrics
     assert set(metrics) == {
-        "params", "macs", "model_bytes", "train_seconds",
+        "params", "params.nonzero", "epochs", "macs", "model_bytes", "train_seconds",
         "top1", "train_top1", "gap", "val_top1", "val_loss", "train_loss",
     }  # fmt: skip
     assert metrics["gap"] == metrics["train_top1"] - metrics["top1"]
