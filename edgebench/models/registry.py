@@ -69,6 +69,12 @@ _ENTRIES: dict[str, Entry] = {
     "mobilenetv2-tiny": _mobile(
         "mobilenet_v2_tiny:mobilenet_v2_tiny", "MobileNetV2-Tiny, the end scaled too"
     ),
+    "mobilenetv2-15k": _mobile(
+        "mobilenet_v2_small:mobilenet_v2_15k", "MobileNetV2 of 14,858 parameters, for small grey images"
+    ),
+    "mobilenetv2-20k": _mobile(
+        "mobilenet_v2_small:mobilenet_v2_20k", "MobileNetV2 of 19,498 parameters, for small colour images"
+    ),
     "mobilenetv3-large": Entry(
         "edgebench.models.mobilenet_v3:MobileNetV3",
         ("width", "dropout"),
