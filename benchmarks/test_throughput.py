@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from edgebench.run.trial import Trial
 ROUNDS = 5
 SGD = {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 5e-4}
 CROPS = {"crop": 4, "flip": True}
-AFFINE = {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1], "shear": 5}
+AFFINE = {"degrees": 10, "translate": [0.1, 0.1], "scale": [0.9, 1.1]}
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Task:
     Attributes:
         images: in an epoch.
         least: how many times the plain loop's images per second the harness has to reach.
+        further: settings besides those that every task has.
+        loaders: workers and threads (0: torch's own number) of the plain loop; the fastest counts.
     """
 
     name: str
@@ -48,8 +50,21 @@ class Task:
     model: dict[str, Any]
     augment: dict[str, Any]
     optimiser: dict[str, Any]
+    further: dict[str, Any] = field(default_factory=dict)
+    loaders: tuple[tuple[int, int], ...] = ((2, 0),)
 
 
+# Which is the fastest depends on the machine: the loop's process and the workers share its cores.
+LOADERS = ((0, 0), (1, 1), (2, 1), (2, 0))
+_DUAL_INPUT: dict[str, Any] = {
+    "epochs": 2,
+    "least": 3.0,
+    "model": {"name": "dual-input"},
+    "augment": {},
+    "optimiser": {"name": "nadam", "lr": 0.002},
+    "further": {"second_input": {"affine": AFFINE}},
+    "loaders": LOADERS,
+}
 _MOBILENET = {"name": "torchvision:mobilenet_v2", "width": 0.35}
 TASKS = [
     # 3.5 is the aim. 3.0 to 3.4 were seen, uncompiled; trainings of a paper's length are compiled and a tenth faster.
@@ -75,9 +90,12 @@ TASKS = [
         4,
         3.0,
         {"name": "dual-path"},
-        {"affine": AFFINE},
+        {"affine": AFFINE | {"shear": 5}},
         {"name": "nadam", "lr": 0.002},
     ),
+    # The first stage of dual-path: two submodels, on the images and on transformed ones. An image counts once.
+    Task("dual-input", "mnist", (28, 28, 1), 8192, **_DUAL_INPUT),
+    Task("dual-input", "cifar10", (32, 32, 3), 8192, **_DUAL_INPUT),
 ]
 
 
@@ -108,10 +126,17 @@ def arrays(task: Task, folder: Path) -> None:
 
 
 def plain(task: Task, folder: Path) -> float:
-    """Images per second of the plain loop, with all cores."""
+    """Images per second of the plain loop, with all cores, at its fastest."""
     command: list[str | Path] = [sys.executable, Path(__file__).with_name("plain_loop.py"), task.name]
     command += [folder / "images.npy", folder / "labels.npy", str(task.epochs)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return max(
+        float(
+            subprocess.run(
+                [*command, str(workers), str(threads)], check=True, capture_output=True, text=True
+            ).stdout
+        )
+        for workers, threads in task.loaders
+    )
 
 
 def settings_of(task: Task, folder: Path) -> TrainSettings:
@@ -124,6 +149,7 @@ def settings_of(task: Task, folder: Path) -> TrainSettings:
             "schedule": "cosine",
             "epochs": task.epochs,
             "batch": 64,
+            **task.further,
         }
     )
 
@@ -143,7 +169,7 @@ def harness(task: Task, folder: Path) -> float:
     return speed
 
 
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: f"{task.name}-{task.data}")
 def test_against_the_plain_loop(benchmark: Any, tmp_path: Path, task: Task) -> None:
     arrays(task, tmp_path)
     pairs: list[tuple[float, float]] = []
@@ -155,5 +181,5 @@ def test_against_the_plain_loop(benchmark: Any, tmp_path: Path, task: Task) -> N
         "ratio": round(statistics.median(ratios), 2),
         "ratios": [round(ratio, 2) for ratio in ratios],
     }
-    print(f"\n{task.name}: {benchmark.extra_info}")
+    print(f"\n{task.name}, {task.data}: {benchmark.extra_info}")
     assert statistics.median(ratios) >= task.least
