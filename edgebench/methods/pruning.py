@@ -67,7 +67,8 @@ def finish(model: nn.Module) -> None:
 
 def nonzero(model: nn.Module) -> int:
     """How many parameters are not zero; those of pruned layers as they compute."""
-    pruned = {id(_stored(layer)): _stored(layer) * _mask(layer) for layer in _layers(model)}
+    masked = [layer for layer in _layers(model) if torch_prune.is_pruned(layer)]
+    pruned = {id(_stored(layer)): _stored(layer) * _mask(layer) for layer in masked}
     return sum(int(pruned.get(id(each), each).count_nonzero()) for each in model.parameters())
 
 

@@ -36,18 +36,16 @@ class Layout:
     """A network of this family, but for the image's channels and the classes.
 
     Attributes:
-        stem: channels of the 3×3 convolution that reads the image.
+        stem: channels of the 3×3 convolution of stride 2 that reads the image.
         first: output channels of the first block, which has no expansion stage and no shortcut (3×3, stride 1).
         stages: of inverted residual blocks.
         mix: channels of the 1×1 convolution after the last block (the feature mix); None: there is none.
-        stem_stride: of the first convolution; 1 for small images.
     """
 
     stem: int
     first: int
     stages: tuple[Stage, ...]
     mix: int | None
-    stem_stride: int = 2
 
     def scaled(self, width: float) -> Layout:
         """All channels times `width`, rounded by `make_divisible`; the mix layer never shrinks, as in MobileNetV2."""
@@ -56,7 +54,6 @@ class Layout:
             make_divisible(self.first * width),
             tuple(replace(stage, channels=make_divisible(stage.channels * width)) for stage in self.stages),
             None if self.mix is None else make_divisible(self.mix * max(1.0, width)),
-            self.stem_stride,
         )
 
 
@@ -77,7 +74,7 @@ class MobileNet(nn.Module):
         self, layout: Layout, in_channels: int = 3, classes: int = 1000, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.stem = conv_norm(in_channels, layout.stem, 3, stride=layout.stem_stride, activation="relu6")
+        self.stem = conv_norm(in_channels, layout.stem, 3, stride=2, activation="relu6")
         blocks = [InvertedResidual(layout.stem, layout.first, expansion=1, shortcut=False)]
         channels = layout.first
         for stage in layout.stages:
