@@ -113,6 +113,9 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, tuple) and any(isinstance(each, dict) for each in value):
+            for number, each in enumerate(value, 1):
+                flat |= _flat(each, f"{prefix}{key}.{number}.")
         else:
             flat[prefix + key] = value
     return flat

@@ -29,3 +29,15 @@ def test_the_folds_of_an_arm_are_one_line(tmp_path: Path) -> None:
         "    first: data.folds=6, batch=128, data.fold=1",
         "    plain: batch=8",
     ]
+
+
+def test_stages_are_told_setting_by_setting(tmp_path: Path) -> None:
+    staged = FOLDED.replace(
+        "{dual: {data: {folds: 6}}, first: {data: {folds: 6, fold: 1}}, plain: {batch: 8}}", "ARMS"
+    )
+    arms = (
+        "{dual: {then: [{epochs: 3, unfrozen: 1}, {epochs: 4}]}, plain: {then: [{epochs: 3}, {epochs: 4}]}}"
+    )
+    text = describe_claim(roots.load(tmp_path, textwrap.dedent(staged.replace("ARMS", arms))))
+    assert "then.1.epochs=3, then.2.epochs=4" in " ".join(text.split())
+    assert text.splitlines()[-2:] == ["    dual: then.1.unfrozen=1", "    plain: as above"]
