@@ -56,7 +56,8 @@ Quantise = Annotated[QuantiseSettings, BeforeValidator(named)]
 class TeacherSettings(Strict):
     """The network that another is to imitate, trained on the same images by a trial of its own, of the same seed.
 
-    What is not given is as in the training of which it is the teacher.
+    What is not given is as in the training of which it is the teacher, or in that one's first stage: a teacher has one
+    stage, which does not stop early.
     """
 
     model: Model

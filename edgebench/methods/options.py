@@ -99,6 +99,14 @@ def check_together(settings: TrainSettings | LatencySettings | PretrainSettings,
             f"'second_input' for the model '{model.name}' of one input",
             expected=f"one of {', '.join(_TWO_PATHS)}, with two paths",
         )
+    if (second := getattr(settings, "second_input", None)) is not None:
+        for name in ("mixup", "cutmix"):
+            if getattr(second, name) is not None:
+                raise SettingsError(
+                    f"'second_input' mixes images by '{name}'",
+                    expected="transformations of one image",
+                    hint=f"labels are those of both inputs: '{name}' in 'augment' mixes both in the same way",
+                )
     if model.name == "dual-input" and model.paths != 1:
         for name in ("netaug", "distill", "quantise"):
             if name in given:
@@ -133,7 +141,7 @@ _TWO_PATHS = ("dual-input", "dual-path")
 _APART = {
     "netaug": ("method", "start", "dropblock", "stop", "then", "unfrozen", "second_input"),
     "dropblock": ("method",),
-    "distill": ("method", "start"),
+    "distill": ("method", "start", "second_input"),
     "method": ("then", "unfrozen", "second_input"),
 }
 _EPOCHS = "NetAug's two halves are those of all epochs"
@@ -142,6 +150,7 @@ _WHY_APART = {
     ("netaug", "stop"): _EPOCHS,
     ("netaug", "then"): _EPOCHS,
     ("distill", "start"): "a teacher is for training from scratch; give `distill` to the pretraining instead",
+    ("distill", "second_input"): "a teacher has one input",
     ("method", "then"): "a fine-tuning strategy says itself what trains",
     ("method", "unfrozen"): "a fine-tuning strategy says itself what trains",
 }

@@ -39,7 +39,7 @@ from edgebench.train.loop import Curves, Diverged, Forward, evaluate
 from edgebench.train.methods import methods_of, stream
 from edgebench.train.optimiser import trainable_parameters
 from edgebench.train.precision import mixed, scaler
-from edgebench.train.stages import train
+from edgebench.train.stages import pruned_to, train
 from edgebench.train.start import build_model, started
 from edgebench.train.stopping import Score
 
@@ -192,7 +192,10 @@ def run_training(
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
         parts = _scores_of_parts(start)
-    counts = trainable_parameters(start.model), pruning.nonzero(start.whole or start.model)
+    left = pruning.nonzero(start.whole or start.model)
+    if diverged and (planned := pruned_to(settings)) is not None:
+        left = planned  # no number is zero that is none, nor was anything pruned that was to be later
+    counts = trainable_parameters(start.model), left
     found = measured(counts, seconds, curves, scores, start.inference_costs(), kept)
     artefact = start.artefact() if keeps and not diverged else None
     return replace(found, metrics=found.metrics | start.costs | parts, how=how, artefact=artefact)
