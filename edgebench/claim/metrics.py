@@ -33,7 +33,9 @@ _TRAIN = {
     "val_top1": Metric("%", "accuracy on the validation split, of the trained network", 0.0),
     "val_loss": Metric("nats", "cross-entropy on the validation split, of the trained network", 100.0),
     "train_loss": Metric(
-        "nats", "mean training loss of the epoch that the network is of, the last or early stopping's best", 100.0
+        "nats",
+        "mean training loss of the epoch that the network is of, the last or early stopping's best",
+        100.0,
     ),
     "gap": Metric("points", "train_top1 - top1, both on un-augmented images", 100.0),
     "params": Metric("", "trainable parameters"),

@@ -129,7 +129,9 @@ def test_what_a_later_stage_cannot_do_is_found_before_the_first_begins(
 def test_a_network_that_diverges_counts_the_parameters_that_it_would_have_had(first: float) -> None:
     pruned = {"epochs": 1, "prune": {"parameters": 4000}, "optimiser": {"name": "sgd", "lr": 1e38}}
     small = {"model": "dual-path", "data": {"name": "digits", "train": 200, "val": 100, "size": 16}}
-    found = run_training(settings(**small, optimiser={"name": "sgd", "lr": first}, unfrozen=1, then=[pruned]), 0)
+    found = run_training(
+        settings(**small, optimiser={"name": "sgd", "lr": first}, unfrozen=1, then=[pruned]), 0
+    )
     assert found.diverged
     assert len(found.curves["lr"]) == (2 if first < 1 else 0), "in the second stage, or in the first"
     assert (found.metrics["params"], found.metrics["params.nonzero"]) == (6462, 4000)
