@@ -116,7 +116,7 @@ def _check_given(effect: Effect, tiers: Mapping[str, Tier], mark: Mark, problems
     for arm, name in effect.value.references:
         for tier in tiers.values():
             settings = tier.settings(arm)
-            if settings is not None and (lacking := _lacking(tier, settings, arm, name)) is not None:
+            if settings is not None and (lacking := lacking_metric(tier, settings, arm, name)) is not None:
                 problems.append(Problem(mark, *lacking))
                 return
     for tier in tiers.values():
@@ -125,8 +125,8 @@ def _check_given(effect: Effect, tiers: Mapping[str, Tier], mark: Mark, problems
             return
 
 
-def _lacking(tier: Tier, settings: Settings, arm: str, name: str) -> tuple[str, str | None] | None:
-    """Why an arm does not have at a tier what is read of it, and what could be done; None when it has."""
+def lacking_metric(tier: Tier, settings: Settings, arm: str, name: str) -> tuple[str, str | None] | None:
+    """Why an arm does not have at a tier what an effect or floor reads of it, and what could be done; else None."""
     if is_setting(name):
         # Which fold it is, is open of all of them together.
         every = arm in tier.folds and name == "settings.data.fold"
