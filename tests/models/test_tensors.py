@@ -102,7 +102,6 @@ def test_pickled_tensors_are_read_and_nothing_else() -> None:
         ("micronet", "classifier"),
         ("mcunet", "classifier"),
         ("micro-resnet", "fc"),
-        ("dual-path", "classifier"),
         ("torchvision:resnet18", "fc"),
         ("torchvision:mobilenet_v2", "classifier.1"),
         ("torchvision:mobilenet_v3_small", "classifier.3"),
@@ -119,6 +118,18 @@ def test_the_classifier_is_the_last_layer_and_the_only_one_that_depends_on_the_c
     rest = [{n: t.shape for n, t in tensors.without(m.state_dict(), path).items()} for m in (few, many)]
     assert rest[0] == rest[1]
     assert len(rest[0]) == len(few.state_dict()) - 2
+
+
+def test_the_paths_of_dual_path_were_classifiers_too() -> None:
+    """Each has an output for every class, so that the submodels can be trained by themselves before they are merged."""
+    with torch.device("meta"):
+        few, many = (
+            registry.build(ModelSettings(name="dual-path"), in_channels=3, classes=k) for k in (4, 7)
+        )
+    assert tensors.classifier_path(few) == "classifier"
+    shapes = [{name: each.shape for name, each in model.state_dict().items()} for model in (few, many)]
+    differing = {name.rpartition(".")[0] for name in shapes[0] if shapes[0][name] != shapes[1][name]}
+    assert differing == {"paths.0.last", "paths.1.last", "fusion", "classifier"}
 
 
 def test_a_model_without_layers_has_no_classifier() -> None:
