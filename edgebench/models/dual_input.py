@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from edgebench.models.paths import Path, all_of, map_shape, maps_at_once, plain, views
+from edgebench.models.paths import all_of, joinable, map_shape, maps_at_once, side_by_side, views
 
 
 class DualInput(nn.Module):
@@ -42,12 +42,9 @@ class DualInput(nn.Module):
     ) -> None:
         super().__init__()
         self.shape = map_shape(width, size, "dual-input")
-        self.paths = nn.ModuleList()
-        # One whole path after another, so that the first starts from the same weights whatever stands beside it.
-        for _ in range(paths):
-            path = Path(in_channels, width)
-            path.last = nn.Linear(math.prod(self.shape), classes)
-            self.paths.append(path)
+        self.paths = side_by_side(
+            paths, in_channels, width, lambda: nn.Linear(math.prod(self.shape), classes)
+        )
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -69,8 +66,7 @@ class DualInput(nn.Module):
 
     def _logits(self, x: Tensor) -> list[Tensor]:
         paths = all_of(self.paths)
-        layers = [layer for path in paths for layer in (path.first, path.second, path.last)]
-        if x.is_meta or not self.training or not plain(layers):
+        if x.is_meta or not self.training or not joinable(paths):
             seen = views(x, len(paths), paths[0].first.in_channels)
             return [path(each) for path, each in zip(paths, seen, strict=True)]
         maps = maps_at_once(paths, x, self.shape[1:])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from edgebench.models.paths import Path, all_of, map_shape, maps_at_once, plain, views
+from edgebench.models.paths import all_of, joinable, map_shape, maps_at_once, side_by_side, views
 
 FUSED = 32
 
@@ -41,11 +41,9 @@ class DualPath(nn.Module):
     ) -> None:
         super().__init__()
         self.shape = map_shape(width, size, "dual-path")
-        self.paths = nn.ModuleList()
-        for _ in range(paths):
-            path = Path(in_channels, width)
-            path.last = nn.Conv2d(self.shape[0], classes, self.shape[1:])
-            self.paths.append(path)
+        self.paths = side_by_side(
+            paths, in_channels, width, lambda: nn.Conv2d(self.shape[0], classes, self.shape[1:])
+        )
         self.fusion = nn.Linear(paths * classes, FUSED)
         self.activation = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
@@ -60,9 +58,8 @@ class DualPath(nn.Module):
     def _features(self, x: Tensor) -> list[Tensor]:
         """What the paths give, [B, classes] each."""
         paths = all_of(self.paths)
-        layers = [layer for path in paths for layer in (path.first, path.second, path.last)]
         # Without values there is nothing to save: a profile counts the layers of the architecture.
-        if x.is_meta or not self.training or not plain(layers):
+        if x.is_meta or not self.training or not joinable(paths):
             seen = views(x, len(paths), paths[0].first.in_channels)
             return [path(each) for path, each in zip(paths, seen, strict=True)]
         maps = maps_at_once(paths, x, self.shape[1:])

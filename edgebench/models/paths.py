@@ -6,7 +6,7 @@ computed, and the activation comes after the pooling, with which it commutes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -46,6 +46,19 @@ class Path(nn.Module):
         maps = self.pool(self.activation(self.second(maps)))
         features: Tensor = self.last(maps if isinstance(self.last, nn.Conv2d) else maps.flatten(1))
         return features.flatten(1)
+
+
+def side_by_side(count: int, in_channels: int, width: float, last: Callable[[], nn.Module]) -> nn.ModuleList:
+    """So many paths, each with a last layer of its own.
+
+    One whole path is made after another, so that the first starts from the same weights whatever stands beside it.
+    """
+    paths = nn.ModuleList()
+    for _ in range(count):
+        path = Path(in_channels, width)
+        path.last = last()
+        paths.append(path)
+    return paths
 
 
 def channels(width: float) -> tuple[int, int]:
@@ -107,8 +120,9 @@ def all_of(paths: nn.ModuleList) -> list[Path]:
     return [cast("Path", path) for path in paths]
 
 
-def plain(layers: Sequence[nn.Module]) -> bool:
-    """Whether the layers' weights are parameters, to be read as they are: a pruned layer makes its own when it runs."""
+def joinable(paths: Sequence[Path]) -> bool:
+    """Whether all weights are parameters, to be read as they are: a pruned layer makes its own when it runs."""
+    layers = [layer for path in paths for layer in (path.first, path.second, path.last)]
     return all(isinstance(layer.weight, nn.Parameter) for layer in layers)
 
 
