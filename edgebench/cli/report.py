@@ -46,8 +46,9 @@ def report(
         raise nothing(", ".join(tier or findings.left_out) or "any")
     _write(output, render(findings))
     items = sum(len(paper.items(name)) for paper in findings.papers for name in findings.tiers)
-    claims_shown = len(list(findings.claims()))
-    typer.echo(f"{output}: {items} items of {claims_shown} claims at {', '.join(findings.tiers)}")
+    count = len(list(findings.claims()))
+    what = f"{items} item{'' if items == 1 else 's'} of {count} claim{'' if count == 1 else 's'}"
+    typer.echo(f"{output}: {what} at {', '.join(findings.tiers)}")
     complain(catalogue)
 
 
