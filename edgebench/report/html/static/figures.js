@@ -100,9 +100,13 @@ function drawFront(data, arms, look) {
   const on = data.points.filter((point) => point.front).sort((a, b) => a.cost - b.cost);
   traces.push({ x: on.map((point) => point.cost), y: on.map((point) => point.gain), mode: "lines", hoverinfo: "skip",
     line: { shape: "hv", color: look.muted, width: 1, dash: "dot" } });
+  const span = (name) => Math.max(...data.points.map((point) => point[name])) - Math.min(...data.points.map((point) => point[name])) || 1;
+  const near = (a, b) => Math.abs(a.cost - b.cost) < 0.2 * span("cost") && Math.abs(a.gain - b.gain) < 0.1 * span("gain");
   for (const point of data.points) {
     const { colour } = armStyle(arms, point.arm, look);
-    traces.push({ x: [point.cost], y: [point.gain], mode: "markers+text", text: [plain(point.arm)], textposition: "top center",
+    // Of two names that would lie over each other, the lower one's stands below.
+    const below = data.points.some((other) => other !== point && near(point, other) && other.gain >= point.gain);
+    traces.push({ x: [point.cost], y: [point.gain], mode: "markers+text", text: [plain(point.arm)], textposition: below ? "bottom center" : "top center",
       cliponaxis: false, textfont: { color: look.fg, size: 11 },
       error_y: { type: "data", symmetric: false, color: faded(colour, 0.6), thickness: 1.2, width: 3,
         array: [point.high - point.gain], arrayminus: [point.gain - point.low] },
