@@ -16,7 +16,7 @@ from edgebench.report.tables import measured, number
 
 # A plot may be so many times as wide as what the narrowest of its items needs; wider for the cases of one effect, which
 # belong beside each other.
-_SHARED, _SHARED_BY_CASES = 4.0, 12.0
+_SHARED, _SHARED_BY_CASES = 6.0, 12.0
 _ROOM = 0.08  # on either side, as a share of the width
 _LEAST = 0.02  # width of an item whose numbers are all equal, as a share of them
 
