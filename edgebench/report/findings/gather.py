@@ -12,7 +12,7 @@ from edgebench.claim.catalogue import Catalogue
 from edgebench.claim.claim import Case, Claim, Paper, Tier
 from edgebench.claim.models import TIERS
 from edgebench.claim.problems import display_path
-from edgebench.errors import BaselineError, DataError
+from edgebench.errors import BaselineError, EdgebenchError
 from edgebench.judge.baseline import Baseline
 from edgebench.report.findings.costs import costs_of
 from edgebench.report.findings.curves import arms_of, curves_of
@@ -138,7 +138,7 @@ class _Known:
         found: dict[str, list[Record]] = {arm: [] for arm in tier.arms}
         try:
             pairs = trials_of(claim, tier, tuple(tier.arms), range(tier.looks[-1]))
-        except DataError:  # the items say so
+        except EdgebenchError:  # the items say so
             return found
         for arm, trial in pairs:
             record = self.outlook.record(trial)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgebench.claim.claim import Case, Claim, Effect, Tier, item_key
-from edgebench.errors import BaselineError, DataError
+from edgebench.errors import BaselineError, EdgebenchError, StoreError
 from edgebench.judge.baseline import Baseline, BaselineEffect
 from edgebench.judge.verdict import Verdict
+from edgebench.report import tables
 from edgebench.report.findings.model import NOT_RUN, Item, Source
 from edgebench.report.result import Baselines, Result, assess
-from edgebench.report.tables import STATE
 from edgebench.run.case import Judged
 from edgebench.run.outlook import Prospect, StoredOutlook
 from edgebench.run.record import Record, Status
@@ -38,14 +38,16 @@ def standing(
     """
     try:
         prospect = outlook.prospect(claim, case, tier, effect)
-    except DataError as error:
+    except StoreError:
+        raise
+    except EdgebenchError as error:  # a dataset, a checkpoint or a package that is not here
         return _without(claim, case, tier, effect, baselines, str(error), identity)
     if prospect.verdict is None and not prospect.remarks:
         return _without(claim, case, tier, effect, baselines, _lacking(prospect, tier), identity)
     judged = _judged(effect, prospect, outlook, identity)
     result = assess(claim, case, tier, judged, baselines)
     subtype = prospect.verdict.subtype if prospect.verdict else None
-    return _item(claim, tier, effect, result, Source.store, subtype, judged.diverged, _state(result))
+    return _item(claim, tier, effect, result, Source.store, subtype, judged.diverged, tables.state_of(result))
 
 
 def _judged(effect: Effect, prospect: Prospect, outlook: StoredOutlook, identity: Identity) -> Judged:
@@ -79,7 +81,7 @@ def _without(
     try:
         baseline = baselines.get(claim, tier.name)
     except BaselineError as error:
-        baseline, state, why = None, STATE["unreadable"], f"{why}; {error}"
+        baseline, state, why = None, tables.STATE["unreadable"], f"{why}; {error}"
     if baseline is not None:
         stored = baseline.effects.get(item_key(effect.key, case.id))
     if baseline is None or stored is None:
@@ -113,11 +115,6 @@ def recorded_verdict(stored: BaselineEffect) -> Verdict:
 
 def _recorded(baseline: Baseline) -> str:
     return f"recorded {baseline.recorded.when}"
-
-
-def _state(result: Result) -> str:
-    moved = f" · moved since {result.expected['first']['when']}" if result.moved and result.expected else ""
-    return STATE[result.baseline] + moved
 
 
 def _item(

@@ -90,7 +90,7 @@ function drawBars(data, arms, look, width) {
       array: shown.map((each) => each.high - each.value), arrayminus: shown.map((each) => each.value - each.low) };
   }
   return { traces: [trace], layout: base(look, 40 + 24 * shown.length, {
-    xaxis: { range: [0, largest * 1.06 || 1], tickformat: "~s", nticks: Math.max(3, Math.floor(width / 90)) },
+    xaxis: { range: [0, largest * 1.06 || 1], tickformat: "~s", nticks: Math.max(4, Math.floor(width / 65)) },
     yaxis: { tickvals: shown.map((_, row) => row), ticktext: shown.map((each) => plain(shortened(each.arm, most))), showgrid: false,
       tickfont: { color: look.fg }, zeroline: false } }) };
 }
