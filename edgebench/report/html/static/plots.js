@@ -1,7 +1,7 @@
 // Draws figures when they come into view, with the library that lies in the page as text until the first of them does.
 
-const CONFIG = { displaylogo: false, responsive: true, displayModeBar: "hover", scrollZoom: false, doubleClick: "reset",
-  modeBarButtons: [["toImage"]] };
+// Without a bar of buttons, which the pointer alone can reach and which an image may not hold.
+const CONFIG = { displaylogo: false, responsive: true, displayModeBar: false, scrollZoom: false, doubleClick: false };
 const read = new WeakMap(); // a claim's article to its data
 
 function library() {

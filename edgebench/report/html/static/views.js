@@ -37,7 +37,7 @@ function view() {
   step(wanted.querySelector(".next"), articles[place + 1]);
   document.title = `${wanted.dataset.id} · ${title}`;
   window.scrollTo(0, 0);
-  wanted.querySelector("h2").focus({ preventScroll: true });
+  wanted.querySelector("h1").focus({ preventScroll: true });
   showPlots(wanted);
 }
 
