@@ -1,4 +1,4 @@
-"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | schema | data`."""
+"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | report | …`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgebench import __version__
-from edgebench.cli import baselines, claims, data, history, plan, running
+from edgebench.cli import baselines, claims, data, history, plan, report, running
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.errors import EdgebenchError, SettingsError
 
@@ -64,6 +64,7 @@ _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
 app.command("history")(history.history)
 app.command("compare")(history.compare)
+app.command("report")(report.report)
 app.command("schema")(claims.schema)
 _data = _group("Get datasets.")
 _data.command("fetch")(data.fetch)

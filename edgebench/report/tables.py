@@ -33,7 +33,7 @@ def number(value: float | None) -> str:
     return f"{value:.4g}" if abs(value) < 10000 else f"{value:,.1f}"
 
 
-def _state(result: Result) -> str:
+def state_of(result: Result) -> str:
     """How it stands to its baseline, and that it has moved away from the first one although every step was accepted."""
     since = f" · moved since {result.expected['first']['when']}" if result.moved and result.expected else ""
     return STATE[result.baseline] + since
@@ -72,7 +72,7 @@ def summary(results: Sequence[Result]) -> str:
         shown = result.claim
         rows.append(
             [claim, result.item, _published(result), measured(result), result.n or "–", result.label,
-             _state(result)]
+             state_of(result)]
         )  # fmt: skip
     headers = ["claim", "effect", "published", "measured [interval]", "n", "verdict", "baseline"]
     return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
