@@ -114,8 +114,10 @@ def test_validate(shell: Shell) -> None:
     assert shell.out == "1 claim in order\n"
     shell.write(broken=roots.BROKEN, trained=roots.TRAINED)
     assert shell("validate") == options.FAILED
-    assert shell.out == "2 claims in order, broken:\n"
-    assert shell.err.startswith("claims/demo/broken.yaml:5:1: ")
+    assert shell.out == "2 claims in order, 1 broken:\n"
+    said = shell.err.splitlines()
+    assert said[0].startswith("claims/demo/broken.yaml:5:1: ")
+    assert said[1:] == ["  5 | efects: {}", "    | ^^^^^^"]
     assert shell("validate", "claims/demo/trained.yaml") == 0
     assert shell("validate", "claims/nowhere") == options.FAILED
     assert shell.err.startswith("edgebench: claims/nowhere: no such file or folder")
@@ -229,3 +231,15 @@ def test_as_a_module(shell: Shell) -> None:
         "edgebench: claims: no such file or folder; expected a claim file <root>/<paper>/<claim>.yaml, "
         "or a folder of them\n"
     )
+
+
+def test_a_broken_recipe_is_said_once(shell: Shell) -> None:
+    broken = roots.TRAINED.replace("settings:", "recipe: tiny\n    settings:")
+    shell.write(one=broken, two=broken)
+    folder = shell.path / "claims" / "demo" / "recipes"
+    folder.mkdir()
+    (folder / "tiny.yaml").write_text("batchh: 8\n", encoding="utf-8")
+    assert shell("validate") == options.FAILED
+    assert shell.err.count("unknown key 'batchh'") == 1
+    assert "  1 | batchh: 8\n    | ^^^^^^\n" in shell.err
+    assert "claims/demo/two.yaml:1:1: cannot be used before a problem above is solved" in shell.err

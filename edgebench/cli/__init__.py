@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from edgebench import __version__
+from edgebench.claim.excerpt import pointed
+from edgebench.claim.problems import ClaimFileError
 from edgebench.cli import baselines, claims, data, history, plan, running
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.errors import EdgebenchError, SettingsError
@@ -18,7 +20,8 @@ def main() -> None:
     try:
         app()
     except EdgebenchError as error:
-        typer.echo(f"edgebench: {error}", err=True)
+        said = pointed(error) if isinstance(error, ClaimFileError) else f"edgebench: {error}"
+        typer.echo(said, err=True)
         sys.exit(USAGE if isinstance(error, SettingsError) else FAILED)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word

@@ -35,7 +35,8 @@ def validate(
     catalogue = load_catalogue([path.absolute() for path in paths or [DEFAULT_ROOT]])
     count = len(catalogue.claims)
     typer.echo(
-        f"{count} claim{'s' if count != 1 else ''} in order" + (", broken:" if catalogue.broken else "")
+        f"{count} claim{'s' if count != 1 else ''} in order"
+        + (f", {len(catalogue.broken)} broken:" if catalogue.broken else "")
     )
     complain(catalogue)
     if not count:

@@ -77,7 +77,9 @@ def check_quantisable(settings: MethodSettings) -> None:
         )
 
 
-def check_together(settings: TrainSettings | LatencySettings | PretrainSettings, model: ModelSettings) -> None:
+def check_together(
+    settings: TrainSettings | LatencySettings | PretrainSettings, model: ModelSettings
+) -> None:
     """Accept settings of a training, or of its timed steps, that go together, or say which two do not.
 
     Args:
