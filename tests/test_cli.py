@@ -33,6 +33,7 @@ def test_version_and_help(shell: Shell) -> None:
     for command in (
         "list",
         "show",
+        "new",
         "validate",
         "plan",
         "run",

@@ -1,4 +1,4 @@
-"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | schema | data`."""
+"""The command line: `edgebench list`, `new`, `validate`, `plan`, `run`, and the others that stand below."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from edgebench import __version__
 from edgebench.claim.excerpt import pointed
 from edgebench.claim.problems import ClaimFileError
-from edgebench.cli import baselines, claims, data, history, plan, running
+from edgebench.cli import baselines, claims, data, history, new, plan, running, schemas
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.errors import EdgebenchError, SettingsError
 
@@ -58,6 +58,7 @@ app = typer.Typer(
 )
 app.command("list")(claims.list_claims)
 app.command("show")(claims.show)
+app.command("new")(new.new)
 app.command("validate")(claims.validate)
 app.command("plan")(plan.plan)
 app.command("run")(running.run)
@@ -67,7 +68,7 @@ _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
 app.command("history")(history.history)
 app.command("compare")(history.compare)
-app.command("schema")(claims.schema)
+app.command("schema")(schemas.schema)
 _data = _group("Get datasets.")
 _data.command("fetch")(data.fetch)
 app.add_typer(_data, name="data")

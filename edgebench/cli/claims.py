@@ -1,4 +1,4 @@
-"""`edgebench list | show | validate | schema`: claims as they are written; nothing is run."""
+"""`edgebench list | show | validate`: claims as they are written; nothing is run."""
 
 from __future__ import annotations
 
@@ -41,12 +41,3 @@ def validate(
     complain(catalogue)
     if not count:
         raise typer.Exit(NOTHING_SELECTED)
-
-
-def schema() -> None:
-    """Print the JSON schema of claim files, for editors. Example: edgebench schema > claims/schema.json"""
-    import json
-
-    from edgebench.claim.schema import claim_schema
-
-    typer.echo(json.dumps(claim_schema(), indent=2, ensure_ascii=False))
