@@ -57,10 +57,10 @@ app = typer.Typer(
     callback=_options,
 )
 app.command("list")(claims.list_claims)
-app.command("show")(claims.show)
 app.command("new")(new.new)
 app.command("validate")(claims.validate)
 app.command("plan")(plan.plan)
+app.command("explain")(plan.explain)
 app.command("run")(running.run)
 _baseline = _group("Record and compare the results that claims are held against.")
 _baseline.command("record")(baselines.record)

@@ -1,4 +1,4 @@
-"""`edgebench list | show | validate`: claims as they are written; nothing is run."""
+"""`edgebench list | validate`: claims as they are written; nothing is run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.cli.options import DEFAULT_ROOT, NOTHING_SELECTED, Keyword, Root
-from edgebench.cli.selection import complain, one, select
+from edgebench.cli.selection import complain, select
 
 
 def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None) -> None:
@@ -19,13 +19,6 @@ def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None) -> None:
     catalogue = load_catalogue([root.absolute()])
     typer.echo(listing(catalogue.papers, select(catalogue.claims, keyword)))
     complain(catalogue)
-
-
-def show(claim_id: Annotated[str, typer.Argument(metavar="CLAIM")], root: Root = DEFAULT_ROOT) -> None:
-    """Show one claim: statement, arms, tiers, effects. Example: edgebench show netaug/regularisers-hurt-tiny"""
-    from edgebench.report.describe import describe_claim
-
-    typer.echo(describe_claim(one(load_catalogue([root.absolute()]), claim_id)))
 
 
 def validate(
