@@ -261,3 +261,13 @@ def test_a_broken_recipe_is_said_once(shell: Shell) -> None:
     assert shell.err.count("unknown key 'batchh'") == 1
     assert "  1 | batchh: 8\n    | ^^^^^^\n" in shell.err
     assert "claims/demo/two.yaml:1:1: cannot be used before a problem above is solved" in shell.err
+
+
+def test_validate_warns(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA.replace("where: Equation 1", "where: somewhere"))
+    assert shell("validate") == 0
+    assert shell.out == "1 claim in order, 1 warning:\n"
+    said = shell.err.splitlines()
+    assert said[0].startswith("claims/demo/formula.yaml:2:1: warning: 'where' names no part of the paper")
+    assert said[1:] == ["  2 | where: somewhere", "    | ^^^^^"]
+    assert shell("validate", "--strict") == options.FAILED

@@ -98,6 +98,7 @@ class _Loading:
             kind=kind,
             reference=reference,
             cases=cases,
+            lint=dict(file.lint),
         )
 
     def _file_name(self) -> None:
