@@ -158,9 +158,7 @@ class Draft:
             f"    expect: {quoted(expect)}",
         ]
         if margin is not None:
-            lines.append(
-                f"    margin: {margin:g}{' ' * 14}# the smallest effect worth the name, unit of value"
-            )
+            lines.append(f"    margin: {margin:<18g}# the smallest effect worth the name, unit of value")
         if self.published is not None:
             lines.append(f"    published: {self.published:.12g}")
         if self.note is not None:

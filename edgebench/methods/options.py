@@ -137,6 +137,8 @@ _APART = {
     "dropblock": ("method",),
     "distill": ("method", "start"),
     "method": ("then", "unfrozen", "second_input"),
+    "hooks": ("method", "netaug"),
+    "measure": ("quantise",),
 }
 _EPOCHS = "NetAug's two halves are those of all epochs"
 _WHY_APART = {

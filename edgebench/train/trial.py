@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgebench import plugins
 from edgebench.claim.settings import TrainSettings
 from edgebench.data.batches import (
     EVALUATION_BATCH,
@@ -192,6 +193,7 @@ def run_training(
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
         parts = _scores_of_parts(start)
+    parts |= _added(start, settings.measure or (), diverged)
     counts = trainable_parameters(start.model), pruning.nonzero(start.whole or start.model)
     found = measured(counts, seconds, curves, scores, start.inference_costs(), kept)
     artefact = start.artefact() if keeps and not diverged else None
@@ -205,6 +207,17 @@ def _scores_of_parts(start: Start) -> dict[str, float]:
     for name, part in parts.items():
         test, seen = (evaluate(part, batches).top1 for batches in start.final_batches())
         found |= {f"{name}.top1": test, f"{name}.train_top1": seen, f"{name}.gap": seen - test}
+    return found
+
+
+def _added(start: Start, names: tuple[str, ...], diverged: bool) -> dict[str, float]:
+    """The metrics of other packages, by the names that effects give them."""
+    found: dict[str, float] = {}
+    for name in names:
+        metric = plugins.entry(plugins.Metric, name)
+        if not diverged or metric.worst is None:
+            measure = plugins.target(plugins.Metric, name, metric.target)
+            found[plugins.metric_name(name)] = float(measure(start.model.eval(), start.final_batches()[0]))
     return found
 
 
