@@ -1,4 +1,4 @@
-"""Problems with the line of the file under them, and carets under the spot."""
+"""Problems with the line of the file under them, carets under the spot, and tildes under what the message quotes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgebench.claim.nodes import MAX_BYTES
-from edgebench.claim.problems import MAX_SHOWN, ClaimFileError, Mark, Problem
+from edgebench.claim.problems import MAX_SHOWN, ClaimFileError, Problem
 
 _WIDTH = 100  # columns of a line that are shown; a longer one is cut around the spot
 _BEFORE = 60  # of these, at most so many before it
@@ -36,7 +36,7 @@ def excerpts(problems: Iterable[Problem]) -> list[str]:
         mark = problem.mark
         if mark.file not in files:
             files[mark.file] = _lines(Path(mark.file))
-        shown.append("\n".join([str(problem), *_excerpt(mark, files[mark.file])]))
+        shown.append("\n".join([str(problem), *_excerpt(problem, files[mark.file])]))
     return shown
 
 
@@ -52,7 +52,8 @@ def _lines(path: Path) -> list[str]:
     return re.split(r"\r\n|[\r\n\x85\u2028\u2029]", text)
 
 
-def _excerpt(mark: Mark, lines: list[str]) -> list[str]:
+def _excerpt(problem: Problem, lines: list[str]) -> list[str]:
+    mark = problem.mark
     if mark.line > len(lines) or not lines[mark.line - 1].strip():
         return []
     line = "".join(c if c.isprintable() else " " for c in lines[mark.line - 1])
@@ -64,8 +65,23 @@ def _excerpt(mark: Mark, lines: list[str]) -> list[str]:
     text = ("…" if start else "") + line[start:stop] + ("…" if stop < len(line) else "")
     before = " " * (bool(start) + _columns(line[start:at]))
     carets = "^" * max(1, _columns(line[at : min(end, stop)]))
+    named = _named(problem.message, line, end)
+    if named is not None and named[1] <= stop:
+        carets += " " * _columns(line[end : named[0]]) + "~" * _columns(line[named[0] : named[1]])
     number = str(mark.line)
     return [f"  {number} | {text}", f"  {' ' * len(number)} | {before}{carets}"]
+
+
+def _named(message: str, line: str, start: int) -> tuple[int, int] | None:
+    """Where behind a position the line has what the message quotes, such as a name within an expression; else None.
+
+    A problem stands at its key; what is wrong with the value is further to the right.
+    """
+    for quoted in re.findall(r"'([^']+)'", message):
+        found = list(re.finditer(rf"(?<![\w.-]){re.escape(quoted)}(?![\w-])", line[start:]))
+        if len(found) == 1:
+            return start + found[0].start(), start + found[0].end()
+    return None
 
 
 def _columns(text: str) -> int:

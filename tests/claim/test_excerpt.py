@@ -78,3 +78,19 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
 def test_too_many_problems_are_counted(tmp_path: Path) -> None:
     problems = [Problem(Mark(str(tmp_path / "c.yaml"), n, 1), "wrong") for n in range(1, MAX_SHOWN + 3)]
     assert pointed(ClaimFileError(problems)).endswith("… and 2 more problems")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown", "marks"),
+    [
+        ("plain.top1 - mixup.top1", "plain.top1 - mixpu.top1",
+         "    value: plain.top1 - mixpu.top1", "    ^^^^^               ~~~~~"),
+        ("where: Table 3", "where: 3", "where: 3", "^^^^^"),
+    ],
+)  # fmt: skip
+def test_what_the_message_quotes_is_marked(root: Root, old: str, new: str, shown: str, marks: str) -> None:
+    with pytest.raises(ClaimFileError) as caught:
+        root.load(changed(TRAIN, old, new))
+    lines = pointed(caught.value).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.endswith(f"| {shown}"))
+    assert lines[at + 1].partition("| ")[2] == marks
