@@ -117,6 +117,7 @@ def test_a_model_and_a_dataset_are_what_the_package_makes() -> None:
         ("value: noisy.edgebench_example.weight_norm", "value: noisy.edgebench_example.wieght_norm", "did you mean"),
         ("plain: {}", "plain: {measure: []}", "the arm 'plain' does not measure 'edgebench_example.weight_norm'"),
         ("plain: {}", "plain: {quantise: int8}", "'measure' beside 'quantise'"),
+        ("plain: {}", "plain: {method: ft-all}", "'measure' beside 'method'"),
         ("noisy: {hooks", "noisy: {method: ft-all, hooks", "'hooks' beside 'method'"),
     ],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from edgebench.claim.configured import is_setting, setting_names, setting_value
 from edgebench.claim.expression import Expression, parse
 from edgebench.claim.folds import is_folds, metric_of
 from edgebench.claim.latency import check_ratio
+from edgebench.claim.lengths import misread
 from edgebench.claim.metrics import EXACT_KINDS, METHOD_METRICS, METRICS, PATH_METRICS
 from edgebench.claim.models import EffectFile
 from edgebench.claim.nodes import Node
@@ -128,17 +129,22 @@ def _value(
 
 
 def _check_given(effect: Effect, tiers: Mapping[str, Tier], mark: Mark, problems: list[Problem]) -> None:
-    """Report an effect that reads what one of its arms has not: a setting left open, a measure of other settings."""
+    """Report an effect that reads what one of its arms has not: a setting left open, a measure of other settings, an
+    epoch that may not come."""
     for arm, name in effect.value.references:
         for tier in tiers.values():
             settings = tier.settings(arm)
-            if settings is not None and (lacking := _lacking(tier, settings, arm, name)) is not None:
+            if settings is not None and (lacking := lacking_metric(tier, settings, arm, name)) is not None:
                 problems.append(Problem(mark, *lacking))
                 return
+    for tier in tiers.values():
+        if (short := misread(effect.value, tier)) is not None:
+            problems.append(Problem(mark, *short))
+            return
 
 
-def _lacking(tier: Tier, settings: Settings, arm: str, name: str) -> tuple[str, str | None] | None:
-    """Why an arm does not have at a tier what is read of it, and what could be done; None when it has."""
+def lacking_metric(tier: Tier, settings: Settings, arm: str, name: str) -> tuple[str, str | None] | None:
+    """Why an arm does not have at a tier what an effect or floor reads of it, and what could be done; else None."""
     if is_setting(name):
         # Which fold it is, is open of all of them together.
         every = arm in tier.folds and name == "settings.data.fold"

@@ -47,21 +47,38 @@ def in_folds(arms: Mapping[str, Settings]) -> tuple[dict[str, Settings], dict[st
 
 
 def check_pretraining(pretrain: PretrainSettings, data: DataSettings | None) -> None:
-    """Refuse a pretraining that has folds of its own, or has seen the images of the fold that is tested.
+    """Refuse a pretraining that has no data or folds of its own, or has seen images that it is to be held against.
+
+    Those are the images of the fold that is tested, and those that a seed validates on, by which a training may stop.
 
     Args:
-        data: of the training that starts from it; None for one without folds.
+        data: of the training that starts from it; None for a detector's, which are scenes.
 
     Raises:
-        SettingsError: says which of the two.
+        SettingsError: says which of them.
     """
     own = pretrain.data
+    if own is None and data is None:
+        raise SettingsError(
+            "the pretraining of a detector's backbone leaves its data open, and scenes have no classes",
+            expected="a dataset of its own",
+            hint="such as 'data: digits'",
+        )
     if own is not None and own.folds:
         raise SettingsError(
             "the data of a pretraining have no folds of their own",
             hint="leave 'data' out of it: it is then trained on the folds on which the training is",
         )
-    if data is None or not data.folds:
+    if data is None:
+        return
+    if not data.folds:
+        if own is None and pretrain.seeds is None:
+            raise SettingsError(
+                "one pretraining for all seeds trains on images that other seeds validate on, as each seed has another "
+                "split",
+                expected="one for each seed",
+                hint="give it 'seeds: own'",
+            )
         return
     if own is not None and own.name == data.name and _overlap(own.classes, data.classes):
         raise SettingsError(

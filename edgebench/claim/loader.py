@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.claim.claim import Case, Claim, Paper
-from edgebench.claim.effects import read_effects
+from edgebench.claim.effects import lacking_metric, read_effects
 from edgebench.claim.matrix import Expanded, expand
 from edgebench.claim.models import PaperFile, claim_model
 from edgebench.claim.nodes import Node, describe, read_file
@@ -164,12 +164,17 @@ class _Loading:
     def _floors_have_reference(
         self, expanded: list[Expanded], cases: tuple[Case, ...], reference: str
     ) -> None:
-        """With a floor every case needs the reference arm, which the claim's first case may have named."""
+        """With a floor every case needs the reference arm, which the first case may have named, and its metrics."""
         for each, case in zip(expanded, cases, strict=True):
             missing = reference not in entries(each.node, "arms")
             if missing and any(tier.floor for tier in case.tiers.values()):
                 message = f"case '{case.id}' has no arm '{reference}', which the floor is about"
                 self._report(each.node.mark, message, "give the claim a 'reference' that all cases have")
+            for tier in case.tiers.values():
+                settings = tier.settings(reference)
+                for metric in tier.floor:
+                    if settings is not None and (why := lacking_metric(tier, settings, reference, metric)):
+                        self._report(each.node.mark, *why)
 
     def _cases_differ(self, expanded: list[Expanded], cases: tuple[Case, ...]) -> None:
         """Equal cases come from an axis that sets what an arm or a tier, which are nearer, sets as well."""

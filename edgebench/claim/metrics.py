@@ -29,11 +29,15 @@ class Metric:
 # A diverged network predicts no better than a constant: 0 % is a bound below chance, and 100 nats lie beyond every
 # loss that a network still training shows here. Finite, so that means and intervals stay defined.
 _TRAIN = {
-    "top1": Metric("%", "accuracy on the test split, after the last epoch", 0.0),
-    "train_top1": Metric("%", "accuracy on the un-augmented training images, after the last epoch", 0.0),
-    "val_top1": Metric("%", "accuracy on the validation split, after the last epoch", 0.0),
-    "val_loss": Metric("nats", "cross-entropy on the validation split, after the last epoch", 100.0),
-    "train_loss": Metric("nats", "mean training loss of the last epoch, as optimised", 100.0),
+    "top1": Metric("%", "accuracy on the test split, or on the fold, of the trained network", 0.0),
+    "train_top1": Metric("%", "accuracy on the un-augmented training images, of the trained network", 0.0),
+    "val_top1": Metric("%", "accuracy on the validation split, of the trained network", 0.0),
+    "val_loss": Metric("nats", "cross-entropy on the validation split, of the trained network", 100.0),
+    "train_loss": Metric(
+        "nats",
+        "mean training loss of the epoch that the network is of, the last or early stopping's best",
+        100.0,
+    ),
     "gap": Metric("points", "train_top1 - top1, both on un-augmented images", 100.0),
     "params": Metric("", "trainable parameters"),
     "params.nonzero": Metric("", "parameters that are not zero, of the whole network"),

@@ -61,7 +61,8 @@ Measures = Annotated[tuple[str, ...], BeforeValidator(as_tuple, json_schema_inpu
 class TeacherSettings(Strict):
     """The network that another is to imitate, trained on the same images by a trial of its own, of the same seed.
 
-    What is not given is as in the training of which it is the teacher.
+    What is not given is as in the training of which it is the teacher, or in that one's first stage: a teacher has one
+    stage, which does not stop early.
     """
 
     model: Model

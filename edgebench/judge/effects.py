@@ -72,6 +72,8 @@ def _read(measured: Measured, settings: Settings, arm: str, metric: str) -> Valu
     else:
         if measured.diverged and (fill := worst(metric)) is not None:
             return fill
+        if measured.diverged and metric == "epochs" and isinstance(settings, TrainSettings):
+            return float(settings.planned_epochs)  # it has not stopped early by being lost early
         # A trial of latency has the metrics of all arms.
         key = f"{arm}/{metric}" if isinstance(settings, LatencySettings) else metric
         if key in measured.metrics:

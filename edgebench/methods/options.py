@@ -101,6 +101,14 @@ def check_together(
             f"'second_input' for the model '{model.name}' of one input",
             expected=f"one of {', '.join(_TWO_PATHS)}, with two paths",
         )
+    if (second := getattr(settings, "second_input", None)) is not None:
+        for name in ("mixup", "cutmix"):
+            if getattr(second, name) is not None:
+                raise SettingsError(
+                    f"'second_input' mixes images by '{name}'",
+                    expected="transformations of one image",
+                    hint=f"labels are those of both inputs: '{name}' in 'augment' mixes both in the same way",
+                )
     if model.name == "dual-input" and model.paths != 1:
         for name in ("netaug", "distill", "quantise"):
             if name in given:
@@ -135,10 +143,10 @@ _TWO_PATHS = ("dual-input", "dual-path")
 _APART = {
     "netaug": ("method", "start", "dropblock", "stop", "then", "unfrozen", "second_input"),
     "dropblock": ("method",),
-    "distill": ("method", "start"),
+    "distill": ("method", "start", "second_input"),
     "method": ("then", "unfrozen", "second_input"),
     "hooks": ("method", "netaug"),
-    "measure": ("quantise",),
+    "measure": ("method", "quantise"),
 }
 _EPOCHS = "NetAug's two halves are those of all epochs"
 _WHY_APART = {
@@ -146,6 +154,7 @@ _WHY_APART = {
     ("netaug", "stop"): _EPOCHS,
     ("netaug", "then"): _EPOCHS,
     ("distill", "start"): "a teacher is for training from scratch; give `distill` to the pretraining instead",
+    ("distill", "second_input"): "a teacher has one input",
     ("method", "then"): "a fine-tuning strategy says itself what trains",
     ("method", "unfrozen"): "a fine-tuning strategy says itself what trains",
 }

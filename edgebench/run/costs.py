@@ -164,7 +164,7 @@ def _work(settings: Mapping[str, Any]) -> float:
 
 
 def _images_seen(settings: Mapping[str, Any]) -> float:
-    """Images trained on, and evaluated at what that costs, over all epochs and once more the training images.
+    """Images trained on, and evaluated at what that costs, over all stages' epochs and once more the training images.
 
     An image that is changed by random operations first counts as so much more of one.
     In images where their number is given, else in epochs. The test images, once and as many for both, are left out.
@@ -173,7 +173,8 @@ def _images_seen(settings: Mapping[str, Any]) -> float:
     train = data.get("train", 1)
     val = data.get("val", 0) if "train" in data else 0
     trained = train * (1 + _operations(settings["augment"]) * _operation_cost(settings["model"]))
-    return float(settings["epochs"] * (trained + _EVALUATION * val) + _EVALUATION * train)
+    epochs = settings["epochs"] + sum(stage["epochs"] for stage in settings.get("then", ()))
+    return float(epochs * (trained + _EVALUATION * val) + _EVALUATION * train)
 
 
 def _operations(augment: Mapping[str, Any]) -> int:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgebench import plugins
 from edgebench.claim.settings import TrainSettings
 from edgebench.data.batches import (
     EVALUATION_BATCH,
@@ -26,6 +25,7 @@ from edgebench.data.raw import Labels
 from edgebench.data.resident import Part
 from edgebench.data.split import split
 from edgebench.errors import ModelError
+from edgebench.measure.added import added
 from edgebench.measure.inference import inference_costs
 from edgebench.measure.profile_trial import counted
 from edgebench.methods import pruning, strategy
@@ -40,7 +40,7 @@ from edgebench.train.loop import Curves, Diverged, Forward, evaluate
 from edgebench.train.methods import methods_of, stream
 from edgebench.train.optimiser import trainable_parameters
 from edgebench.train.precision import mixed, scaler
-from edgebench.train.stages import train
+from edgebench.train.stages import pruned_to, train
 from edgebench.train.start import build_model, started
 from edgebench.train.stopping import Score
 
@@ -193,8 +193,12 @@ def run_training(
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
         parts = _scores_of_parts(start)
-    parts |= _added(start, settings.measure or (), diverged)
-    counts = trainable_parameters(start.model), pruning.nonzero(start.whole or start.model)
+    if settings.measure is not None:
+        parts |= added(settings.measure, start.model, start.final_batches()[0], diverged=diverged)
+    left = pruning.nonzero(start.whole or start.model)
+    if diverged and (planned := pruned_to(settings)) is not None:
+        left = planned  # no number is zero that is none, nor was anything pruned that was to be later
+    counts = trainable_parameters(start.model), left
     found = measured(counts, seconds, curves, scores, start.inference_costs(), kept)
     artefact = start.artefact() if keeps and not diverged else None
     return replace(found, metrics=found.metrics | start.costs | parts, how=how, artefact=artefact)
@@ -207,17 +211,6 @@ def _scores_of_parts(start: Start) -> dict[str, float]:
     for name, part in parts.items():
         test, seen = (evaluate(part, batches).top1 for batches in start.final_batches())
         found |= {f"{name}.top1": test, f"{name}.train_top1": seen, f"{name}.gap": seen - test}
-    return found
-
-
-def _added(start: Start, names: tuple[str, ...], diverged: bool) -> dict[str, float]:
-    """The metrics of other packages, by the names that effects give them."""
-    found: dict[str, float] = {}
-    for name in names:
-        metric = plugins.entry(plugins.Metric, name)
-        if not diverged or metric.worst is None:
-            measure = plugins.target(plugins.Metric, name, metric.target)
-            found[plugins.metric_name(name)] = float(measure(start.model.eval(), start.final_batches()[0]))
     return found
 
 

@@ -94,6 +94,8 @@ def test_a_diverged_arm_has_the_worst_values(file: Path) -> None:
          "'==' cannot be expected of a trained quantity"),
         ("model: micronet,", "model: micronet, start: {weights: torchvision},", "micronet"),
         ("name: shapes-grey", "name: digits", "shapes"),
+        ("model: micronet,", "model: micronet, start: {pretrain: {optimiser: {name: sgd, lr: 0.1}, epochs: 1}},",
+         "pretraining of a detector's backbone leaves its data open.*such as 'data: digits'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_found_when_the_file_is_read(file: Path, old: str, new: str, said: str) -> None:

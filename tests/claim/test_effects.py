@@ -78,3 +78,11 @@ def test_a_unit_is_derived_unless_it_is_given(root: Root) -> None:
     assert root.load(TRAIN).cases[0].effects["mixup"].unit == "points"
     text = changed(PROFILE, 'expect: "> 0"}', 'expect: "> 0", unit: weights}')
     assert root.load(text).cases[0].effects["fewer"].unit == "weights"
+
+
+def test_a_floor_is_of_what_the_reference_arm_measures(root: Root) -> None:
+    text = changed(TRAIN, "floor: {top1: 50}", "floor: {second.top1: 50}")
+    problem = root.the_problem(text)
+    assert "'second.top1' is measured of a network of two paths" in problem.message
+    assert "the arm 'plain' has another at tier smoke" in problem.message
+    assert root.load(changed(text, "model: micronet", "model: dual-input")).cases

@@ -164,9 +164,10 @@ class TestRefusals:
                 11,
             ),
             ("digits", ("data: {name: digits, folds: 2}",), "a pretraining have no folds of their own", 11),
+            ("digits", (), "one pretraining for all seeds trains on images that other seeds validate on", 8),
         ],
     )  # fmt: skip
-    def test_a_pretraining_that_has_seen_the_fold(
+    def test_a_pretraining_that_has_seen_too_much(
         self, root: Root, data: str, lines: tuple[str, ...], words: str, where: int
     ) -> None:
         problem = root.the_problem(start(data, *lines))
@@ -179,7 +180,7 @@ class TestRefusals:
         [
             ("{name: digits, folds: 3}", ("seeds: own",)),
             ("{name: digits, folds: 3, classes: [0, 1]}", ("data: {name: digits, classes: [2, 3]}",)),
-            ("digits", ()),
+            ("digits", ("seeds: own",)),
             ("digits", ("data: digits",)),
         ],
     )  # fmt: skip

@@ -64,6 +64,12 @@ def test_a_diverged_arm_counts_with_its_worst_value(tmp_path: Path) -> None:
     assert effect_values(effect, tier, seeds(other=[DIVERGED]), (0,)) == [100]
 
 
+def test_a_diverged_arm_has_not_stopped_early(tmp_path: Path) -> None:
+    effect, _, tier = made(tmp_path, "plain.epochs - other.epochs")
+    lost = Measured({"epochs": 1.0}, {"val_loss": (2.0,)}, None, True)
+    assert effect_values(effect, tier, seeds(plain=[Measured({"epochs": 3.0})], other=[lost]), (0,)) == [-2]
+
+
 def test_a_diverged_curve_is_filled_up_to_its_length(tmp_path: Path) -> None:
     effect, _, tier = made(tmp_path, "mean(other.curve.val_loss)")
     assert effect_values(effect, tier, seeds(other=[DIVERGED]), (0,)) == [(2 + 4 * 100) / 5]

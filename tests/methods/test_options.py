@@ -83,6 +83,15 @@ def _together(settings: TrainSettings | LatencySettings) -> None:
         ({"method": "ft-all", "unfrozen": 1}, "'method' beside 'unfrozen'"),
         ({"second_input": {}}, "'second_input' for the model 'micronet' of one input"),
         ({"second_input": {}, "model": {"name": "dual-path", "paths": 1}}, "'dual-path' of one input"),
+        (
+            {"model": "dual-path", "second_input": {}, "distill": DISTILL},
+            "'distill' beside 'second_input'.*a teacher has one input",
+        ),
+        (
+            {"model": "dual-path", "second_input": {"mixup": {"alpha": 0.2}}},
+            "'second_input' mixes images by 'mixup'.*in 'augment' mixes both",
+        ),
+        ({"model": "dual-input", "second_input": {"cutmix": {"alpha": 1.0}}}, "mixes images by 'cutmix'"),
         ({"model": "dual-input", "distill": DISTILL}, "'distill' for the model 'dual-input' of two outputs"),
         ({"model": "dual-input", "quantise": "int8"}, "'quantise' for the model 'dual-input' of two outputs"),
     ],

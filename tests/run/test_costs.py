@@ -242,6 +242,12 @@ def test_what_was_found_by_its_hash_or_has_just_ended_counts_as_well() -> None:
     assert known.of(trained(3)) == Cost(50.0, "timed"), "the store knows better"
 
 
+def test_all_stages_count() -> None:
+    known = costs((trained(data=data(train=None)), 31.0))
+    found = known.of(trained(data=data(train=None), then=[{"epochs": 4}, {"epochs": 6}]))
+    assert found == Cost(pytest.approx(61.0), "similar")  # 20 1/3 epochs against 10 1/3
+
+
 def test_from_a_store(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.sqlite")
     for trial, seconds, status in (

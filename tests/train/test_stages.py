@@ -106,3 +106,32 @@ def test_pruning_is_a_stage() -> None:
 def test_more_layers_than_there_are() -> None:
     with pytest.raises(SettingsError, match="'unfrozen' is 99"):
         run_training(settings(unfrozen=99), 0)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({"unfrozen": 99}, "'unfrozen' is 99"),
+        ({"prune": {"parameters": 3}}, "3 parameters are to be left"),
+        ({"optimiser": {"name": "adam", "lr": 0.1, "momentum": 0.9}}, "optimiser 'adam' has no 'momentum'"),
+        ({"schedule": {"name": "cosine", "warmup": 3}}, "a warm-up of 3 epochs in a training of 1"),
+    ],
+)
+def test_what_a_later_stage_cannot_do_is_found_before_the_first_begins(
+    stage: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgebench.train.stages.fit", lambda *_, **__: pytest.fail("a stage has begun"))
+    with pytest.raises(SettingsError, match=message):
+        run_training(settings(then=[{"epochs": 1, **stage}]), 0)
+
+
+@pytest.mark.parametrize("first", [0.05, 1e38])
+def test_a_network_that_diverges_counts_the_parameters_that_it_would_have_had(first: float) -> None:
+    pruned = {"epochs": 1, "prune": {"parameters": 4000}, "optimiser": {"name": "sgd", "lr": 1e38}}
+    small = {"model": "dual-path", "data": {"name": "digits", "train": 200, "val": 100, "size": 16}}
+    found = run_training(
+        settings(**small, optimiser={"name": "sgd", "lr": first}, unfrozen=1, then=[pruned]), 0
+    )
+    assert found.diverged
+    assert len(found.curves["lr"]) == (2 if first < 1 else 0), "in the second stage, or in the first"
+    assert (found.metrics["params"], found.metrics["params.nonzero"]) == (6462, 4000)
