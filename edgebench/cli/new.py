@@ -117,7 +117,7 @@ def _given(value: str | None, option: str, question: str, asks: bool) -> str:
 
 
 def _asked(question: str, default: str) -> str:
-    return str(typer.prompt(question, default=default)).strip()
+    return str(typer.prompt(question, default=default, show_default=bool(default))).strip()
 
 
 def _ask_for_effect(draft: Draft) -> Draft:
