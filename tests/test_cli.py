@@ -269,5 +269,5 @@ def test_validate_warns(shell: Shell) -> None:
     assert shell.out == "1 claim in order, 1 warning:\n"
     said = shell.err.splitlines()
     assert said[0].startswith("claims/demo/formula.yaml:2:1: warning: 'where' names no part of the paper")
-    assert said[1:] == ["  2 | where: somewhere", "    | ^^^^^"]
+    assert said[1:] == ["  2 | where: somewhere", "    | ^^^^^  ~~~~~~~~~"]
     assert shell("validate", "--strict") == options.FAILED
