@@ -110,8 +110,10 @@ class BrokenItem(pytest.Item):
         raise self.error
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, EdgebenchError):
-            return str(excinfo.value)
+        from edgebench.claim.excerpt import pointed
+
+        if excinfo.value is self.error:
+            return pointed(self.error)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

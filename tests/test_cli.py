@@ -32,7 +32,8 @@ def test_version_and_help(shell: Shell) -> None:
     assert shell.out == f"edgebench {__version__}\n"
     for command in (
         "list",
-        "show",
+        "explain",
+        "new",
         "validate",
         "plan",
         "run",
@@ -45,7 +46,9 @@ def test_version_and_help(shell: Shell) -> None:
         assert "Example: edgebench" in " ".join(shell.out.split())
 
 
-@pytest.mark.parametrize("arguments", [["--no-such"], ["frobnicate"], ["run", "--seeds", "many"], ["show"]])
+@pytest.mark.parametrize(
+    "arguments", [["--no-such"], ["frobnicate"], ["run", "--seeds", "many"], ["explain"]]
+)
 def test_wrong_usage(shell: Shell, arguments: list[str]) -> None:
     assert shell(*arguments) == options.USAGE
     assert shell.err
@@ -88,9 +91,9 @@ def test_list(shell: Shell) -> None:
     assert shell.out == "no claims\n"
 
 
-def test_show(shell: Shell) -> None:
+def test_explain(shell: Shell) -> None:
     shell.write(trained=roots.TRAINED, blocks=roots.BLOCKS)
-    assert shell("show", "demo/trained") == 0
+    assert shell("explain", "demo/trained") == 0
     for part in (
         "A sensible learning rate learns more than a tiny one",
         "Figure 3 · train · tags: accuracy, on-device",
@@ -99,11 +102,26 @@ def test_show(shell: Shell) -> None:
         "all arms: model.name=micronet",
         "slow: optimiser.lr=1e-06",
         "plain: optimiser.lr=0.05",
+        "gain: reproduced when the interval lies above 0.5 points, contradicted when it lies below it",
+        "between the two, at the last look: inconclusive",
+        "what `edgebench run -k demo/trained --tier smoke` would do here",
+        "trials: 0 in the store; to run: 4 up to the next looks, 8 expected, 8 at most",
+        "what `edgebench run -k demo/trained --tier short` would do here",
     ):
         assert part in shell.out
-    assert shell("show", "demo/blocks") == 0
+    assert shell("explain", "demo/blocks") == 0
     assert "case conv" in shell.out
-    assert shell("show", "demo/traned") == options.FAILED
+    assert (
+        "params, macs: reproduced when the value lies above 0, contradicted when it lies below it"
+        in shell.out
+    )
+    assert shell("explain", "demo/trained", "--tier", "short", "--seeds", "3") == 0
+    assert "--tier smoke" not in shell.out
+    assert "0 of 3 " in shell.out
+    assert shell("explain", "demo/blocks", "--tier", "short") == options.NOTHING_SELECTED
+    assert shell("explain", "demo/blocks", "--tier", "long") == options.USAGE
+    assert not (shell.path / ".edgebench").exists(), "telling a claim leaves nothing behind"
+    assert shell("explain", "demo/traned") == options.FAILED
     assert shell.err.startswith("edgebench: no claim is called 'demo/traned'")
     assert "did you mean 'demo/trained'?" in shell.err
 
@@ -114,15 +132,17 @@ def test_validate(shell: Shell) -> None:
     assert shell.out == "1 claim in order\n"
     shell.write(broken=roots.BROKEN, trained=roots.TRAINED)
     assert shell("validate") == options.FAILED
-    assert shell.out == "2 claims in order, broken:\n"
-    assert shell.err.startswith("claims/demo/broken.yaml:5:1: ")
+    assert shell.out == "2 claims in order, 1 broken:\n"
+    said = shell.err.splitlines()
+    assert said[0].startswith("claims/demo/broken.yaml:5:1: ")
+    assert said[1:] == ["  5 | efects: {}", "    | ^^^^^^"]
     assert shell("validate", "claims/demo/trained.yaml") == 0
     assert shell("validate", "claims/nowhere") == options.FAILED
     assert shell.err.startswith("edgebench: claims/nowhere: no such file or folder")
     for command in (["list"], ["run", "-k", "formula"], ["baseline", "diff", "-k", "formula"]):
         assert shell(*command) == options.FAILED, "a broken file is never passed over"
         assert "claims/demo/broken.yaml:5:1" in shell.err
-    assert shell("show", "demo/broken") == options.FAILED
+    assert shell("explain", "demo/broken") == options.FAILED
     assert "claims/demo/broken.yaml:5:1" in shell.err
 
 
@@ -204,7 +224,7 @@ except SystemExit as left:
 
 def test_looking_at_claims_imports_no_torch(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA, blocks=roots.BLOCKS, trained=roots.TRAINED)
-    for arguments in (["list"], ["validate"], ["show", "demo/trained"], ["schema"]):
+    for arguments in (["list"], ["validate"], ["schema"]):
         done = subprocess.run(
             [sys.executable, "-c", NO_TORCH, *arguments],
             capture_output=True,
@@ -229,3 +249,25 @@ def test_as_a_module(shell: Shell) -> None:
         "edgebench: claims: no such file or folder; expected a claim file <root>/<paper>/<claim>.yaml, "
         "or a folder of them\n"
     )
+
+
+def test_a_broken_recipe_is_said_once(shell: Shell) -> None:
+    broken = roots.TRAINED.replace("settings:", "recipe: tiny\n    settings:")
+    shell.write(one=broken, two=broken)
+    folder = shell.path / "claims" / "demo" / "recipes"
+    folder.mkdir()
+    (folder / "tiny.yaml").write_text("batchh: 8\n", encoding="utf-8")
+    assert shell("validate") == options.FAILED
+    assert shell.err.count("unknown key 'batchh'") == 1
+    assert "  1 | batchh: 8\n    | ^^^^^^\n" in shell.err
+    assert "claims/demo/two.yaml:1:1: cannot be used before a problem above is solved" in shell.err
+
+
+def test_validate_warns(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA.replace("where: Equation 1", "where: somewhere"))
+    assert shell("validate") == 0
+    assert shell.out == "1 claim in order, 1 warning:\n"
+    said = shell.err.splitlines()
+    assert said[0].startswith("claims/demo/formula.yaml:2:1: warning: 'where' names no part of the paper")
+    assert said[1:] == ["  2 | where: somewhere", "    | ^^^^^  ~~~~~~~~~"]
+    assert shell("validate", "--strict") == options.FAILED

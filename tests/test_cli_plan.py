@@ -45,6 +45,15 @@ def test_wrong_values_nothing_selected_and_broken_claims(shell: Shell) -> None:
     assert shell.err.startswith("edgebench: store file: ")
 
 
+def test_explaining_is_of_what_is_stored_too(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    assert shell("run") == options.NOT_AS_RECORDED
+    assert shell("explain", "demo/formula") == 0
+    assert "exact: reproduced when the value is 0, contradicted when it is not" in shell.out
+    assert "trials: 1 in the store" in shell.out
+    assert "nothing has to be run" in shell.out
+
+
 def test_planning_imports_no_torch(shell: Shell) -> None:
     """With a forecast to make, for which a baseline gives the values."""
     shell.write(trained=roots.TRAINED)
@@ -58,6 +67,14 @@ def test_planning_imports_no_torch(shell: Shell) -> None:
     assert done.stdout.endswith("loaded: [] status: 0\n")
     assert " %\n" in done.stdout, "there was a forecast"
     assert "*" in done.stdout
+    done = subprocess.run(
+        [sys.executable, "-c", code, "explain", "demo/trained"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.endswith("loaded: [] status: 0\n")
 
 
 BASELINE = """

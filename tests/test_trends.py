@@ -44,7 +44,7 @@ def test_by_the_command_line(shell: Shell) -> None:
     shell.write(trends=CLAIM)
     assert shell("list") == 0
     assert shell.out.splitlines()[-1].split()[3] == "6"
-    assert shell("show", "demo/trends") == 0
+    assert shell("explain", "demo/trends") == 0
     assert "trends over all 4 cases" in shell.out
     assert "slope of gain (plain.top1 - slow.top1) per doubling of data.train" in shell.out
     assert "plain[train=" not in shell.out

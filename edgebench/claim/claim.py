@@ -97,6 +97,7 @@ class Claim:
     Attributes:
         id: `<paper>/<file name without .yaml>`.
         reference: the arm whose floor decides whether a comparison means anything.
+        lint: rules of `edgebench.judge.lint` that it is an exception to, each with the reason.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Claim:
     kind: Kind
     reference: str
     cases: tuple[Case, ...]
+    lint: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def paper(self) -> str:

@@ -23,7 +23,9 @@ def _distinct(labels: tuple[int, ...]) -> tuple[int, ...]:
 class DataSettings(Strict):
     """A dataset by name, and how much of it."""
 
-    name: str = Field(description="`digits`, `mnist`, `cifar10`, …, or `npz:PATH`, `folder:PATH`")
+    name: str = Field(
+        description="`digits`, `mnist`, `cifar10`, …, or `npz:PATH`, `folder:PATH`, `package:name`"
+    )
     train: Positive | None = Field(None, description="training images to draw (all if not given)")
     val: Positive | None = Field(None, description="validation images held out (a tenth if not given)")
     size: Positive | None = Field(None, description="resize images to this many pixels a side")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from edgebench import plugins
 from edgebench.claim.claim import Effect, Tier
 from edgebench.claim.configured import is_setting, setting_names, setting_value
 from edgebench.claim.expression import Expression, parse
@@ -41,7 +42,7 @@ def read_effects(
     """
     effects: dict[str, Effect] = {}
     for key, here in entries(case, "effects").items():
-        if (effect := _effect(key, here, case, kind, claim, problems)) is not None:
+        if (effect := _effect(key, here, case, kind, claim, tiers, problems)) is not None:
             effects[key] = effect
             _check_given(effect, tiers, here.keys["value"], problems)
     return effects
@@ -76,13 +77,19 @@ def read_expectation(here: Node, kind: Kind, problems: list[Problem]) -> Expecta
 
 
 def _effect(
-    key: str, here: Node, case: Node, kind: Kind, claim: Any, problems: list[Problem]
+    key: str,
+    here: Node,
+    case: Node,
+    kind: Kind,
+    claim: Any,
+    tiers: Mapping[str, Tier],
+    problems: list[Problem],
 ) -> Effect | None:
     mark = case.value["effects"].keys[key]
     check_name(key, mark, problems)
     if not here.is_mapping:
         return None
-    readable = frozenset(METRICS[kind]) | setting_names(kind)
+    readable = frozenset(METRICS[kind]) | setting_names(kind) | _added(tiers)
     arms = dict.fromkeys(entries(case, "arms"), readable)
     value = _value(here, arms, kind, problems) if arms else None
     expect = read_expectation(here, kind, problems)
@@ -91,6 +98,17 @@ def _effect(
         return None
     unit = file.unit if file.unit is not None else unit_of(value, kind)
     return Effect(key, value, expect, file.margin, file.published, unit, file.note, mark)
+
+
+def _added(tiers: Mapping[str, Tier]) -> frozenset[str]:
+    """The metrics of other packages that arms measure, as effects write them."""
+    arms = [settings for tier in tiers.values() for settings in tier.arms.values()]
+    return frozenset(name for settings in arms for name in _measured(settings))
+
+
+def _measured(settings: Settings) -> list[str]:
+    names = settings.measure if isinstance(settings, TrainSettings) else None
+    return [plugins.metric_name(name) for name in names or ()]
 
 
 def _value(
@@ -142,7 +160,15 @@ def lacking_metric(tier: Tier, settings: Settings, arm: str, name: str) -> tuple
             f"the arm '{arm}' has {count} folds with a curve each at tier {tier.name}; expected a number"
         )
         return message, "an arm of one fold has one, such as 'data: {folds: 6, fold: 1}'"
-    if (metric := metric_of(name)) not in _CONDITIONAL:
+    metric = metric_of(name)
+    if metric not in METRICS["train"] and isinstance(settings, TrainSettings):
+        if metric in _measured(settings):
+            return None
+        return (
+            f"the arm '{arm}' does not measure '{metric}' at tier {tier.name}",
+            "list it under its 'measure'",
+        )
+    if metric not in _CONDITIONAL:
         return None
     if metric in PATH_METRICS:
         if isinstance(settings, TrainSettings) and (

@@ -5,9 +5,9 @@ Fields whose default is None are left out of a trial's hash while they are None.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from edgebench.claim.fields import Factors, Positive, Strict
 
@@ -71,6 +71,26 @@ def _odd(size: int) -> int:
     if size % 2 == 0:
         raise ValueError("expected an odd number, so that squares have a centre")
     return size
+
+
+def _pairs(value: Any) -> Any:
+    """Keys and values as sorted pairs, which unlike a dict cannot change."""
+    if isinstance(value, dict):
+        return tuple(sorted(value.items()))
+    return tuple(tuple(each) for each in value) if isinstance(value, list) else value
+
+
+class HooksSettings(Strict):
+    """A training method of another package, by the hooks of `edgebench.methods.hooks`."""
+
+    name: str = Field(description="`package:name`, as the installed package declares it")
+    options: (
+        Annotated[
+            tuple[tuple[str, float | int | bool | str], ...],
+            BeforeValidator(_pairs, json_schema_input_type=dict[str, float | bool | str]),
+        ]
+        | None
+    ) = Field(None, description="what the method may be given; its own values if not")
 
 
 class DropBlockSettings(Strict):

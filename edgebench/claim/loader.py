@@ -21,7 +21,7 @@ from edgebench.claim.trend import check_trends, trend_case
 from edgebench.claim.validation import validate
 from edgebench.errors import did_you_mean
 
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _ARM = re.compile(r"[a-z][a-z0-9_]*\Z")
 # Tags become pytest markers; these would change what pytest does with a claim.
 _RESERVED_TAGS = ("filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail")
@@ -98,12 +98,13 @@ class _Loading:
             kind=kind,
             reference=reference,
             cases=cases,
+            lint=dict(file.lint),
         )
 
     def _file_name(self) -> None:
         start = Mark(str(self.path), 1, 1)
         for name in (self.path.parent.name, self.path.stem):
-            if not _FILE.match(name):
+            if not FILE_NAME.match(name):
                 message = (
                     f"'{name}' cannot be part of a claim's id; expected letters, digits, '.', '_' and '-'"
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgebench import plugins
 from edgebench.claim.settings import Kind
 
 
@@ -206,6 +207,16 @@ def packed(kind: Kind, references: Iterable[tuple[str, str]]) -> bool:
     return any(METRICS[kind][name].packed for _, name in references if name in METRICS[kind])
 
 
+def unit(kind: Kind, name: str) -> str:
+    """The unit of a metric, of ours or of another package."""
+    if name not in METRICS[kind] and (added := plugins.metric_called(name)) is not None:
+        return added.unit
+    return METRICS[kind][name].unit
+
+
 def worst(name: str) -> float | None:
     """The value of the metric `name` of a training, of a classifier or a detector, when the arm diverged."""
-    return (_TRAIN | _DETECT)[name].worst
+    table = _TRAIN | _DETECT
+    if name not in table and (added := plugins.metric_called(name)) is not None:
+        return added.worst
+    return table[name].worst

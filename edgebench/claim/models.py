@@ -16,6 +16,8 @@ TAG_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 Tag = Annotated[str, Field(pattern=TAG_PATTERN)]
 Text = Annotated[str, Field(min_length=1)]
 TIERS = ("smoke", "short", "paper")
+# The rules of `edgebench.judge.lint`.
+LintRule = Literal["vacuous", "weak", "equal-arms", "where"]
 
 
 def _listed(value: Any) -> Any:
@@ -91,6 +93,10 @@ class ClaimFile(Strict):
     where: Text = Field(description="where the paper says it: table, figure, equation or section")
     tags: list[Tag] = Field(default_factory=list, description="become pytest markers")
     note: str | None = Field(None, description="errata, stand-ins, what the paper leaves open")
+    lint: dict[LintRule, Text] = Field(
+        default_factory=dict,
+        description="warnings of `edgebench validate` that do not apply to this claim, each with the reason",
+    )
     kind: Kind = Field("train", description="what a trial of this claim does")
     recipe: Names = Field(
         default_factory=list, description="recipe(s) the arms start from; later ones are nearer"

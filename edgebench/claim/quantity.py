@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 
 from edgebench.claim.configured import is_setting
 from edgebench.claim.expression import Expression, dotted
 from edgebench.claim.folds import metric_of
 from edgebench.claim.functions import FUNCTIONS
-from edgebench.claim.metrics import METRICS, Metric
+from edgebench.claim.metrics import METRICS, unit
 from edgebench.claim.settings import Kind
 from edgebench.errors import ExpressionError
 
@@ -38,36 +37,35 @@ def check_directions(value: Expression, kind: Kind) -> None:
 
 def unit_of(value: Expression, kind: Kind) -> str:
     """The unit where it is plain: sums and differences of one unit; differences of per cent are points."""
-    table = METRICS[kind]
-    units = _units(value.tree, table)
+    units = _units(value.tree, kind)
     if len(units) != 1:
         return ""
-    unit = units.pop()
-    return "points" if unit == "%" and "-" in value.source else unit
+    only = units.pop()
+    return "points" if only == "%" and "-" in value.source else only
 
 
-def _units(node: ast.expr, table: Mapping[str, Metric]) -> set[str]:
+def _units(node: ast.expr, kind: Kind) -> set[str]:
     """The units of a value's terms; where it is a product or the like, an empty one stands among them."""
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func)
         if FUNCTIONS[name].metrics:  # a margin, which is a difference of gains
-            (unit,) = {_unit(ast.unparse(each.value), table) for each in node.keywords if each.arg == "gain"}
-            return {"points" if unit == "%" else unit}
+            (gain,) = {_unit(ast.unparse(each.value), kind) for each in node.keywords if each.arg == "gain"}
+            return {"points" if gain == "%" else gain}
         if FUNCTIONS[name].pairs:
             return {""}  # a unit of y for one of x, of which neither need be plain
         if (form := FUNCTIONS[name].unit) is not None:
-            (unit,) = _units(node.args[0], table)
-            return {form.format("points" if unit == "%" else unit)}
-        units = set().union(*(_units(argument, table) for argument in node.args))
+            (given,) = _units(node.args[0], kind)
+            return {form.format("points" if given == "%" else given)}
+        units = set().union(*(_units(argument, kind) for argument in node.args))
         return units if name not in ("log", "log2") else {""}
     if isinstance(node, ast.UnaryOp):
-        return _units(node.operand, table)
+        return _units(node.operand, kind)
     if isinstance(node, ast.BinOp):
-        units = _units(node.left, table) | _units(node.right, table)
+        units = _units(node.left, kind) | _units(node.right, kind)
         return units if isinstance(node.op, ast.Add | ast.Sub) else {""}
     parts = dotted(node)
-    return {_unit(".".join(parts[1:]), table)} if parts else set()
+    return {_unit(".".join(parts[1:]), kind)} if parts else set()
 
 
-def _unit(name: str, table: Mapping[str, Metric]) -> str:
-    return "" if is_setting(name) else table[metric_of(name)].unit
+def _unit(name: str, kind: Kind) -> str:
+    return "" if is_setting(name) else unit(kind, metric_of(name))

@@ -1,4 +1,4 @@
-"""The JSON schema of claim files, generated from the models that also load them."""
+"""The JSON schemas of claim, recipe and paper files, generated from the models that also load them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,37 @@ from typing import Any, Union
 
 from pydantic import TypeAdapter
 
+from edgebench.claim.editor import Form
 from edgebench.claim.matrix import CASE_KEYS
 from edgebench.claim.metrics import EXACT_KINDS, METRICS
-from edgebench.claim.models import EffectFile, claim_model, partial
+from edgebench.claim.models import EffectFile, PaperFile, claim_model, partial, recipe_model
 from edgebench.claim.settings import SETTINGS
 from edgebench.data import source
 from edgebench.measure import properties
 from edgebench.models import registry
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def file_schema(form: Form) -> dict[str, Any]:
+    """The schema of one form of file."""
+    return {"claim": claim_schema, "recipe": recipe_schema, "paper": paper_schema}[form]()
+
+
+def paper_schema() -> dict[str, Any]:
+    """A draft 2020-12 schema of `paper.yaml`."""
+    return {**PaperFile.model_json_schema(), "$schema": _DRAFT, "title": "EdgeBench paper"}
+
+
+def recipe_schema() -> dict[str, Any]:
+    """A draft 2020-12 schema of recipes: one alternative per kind of claim that may use them."""
+    alternatives: Any = Union[tuple(recipe_model(kind) for kind in SETTINGS)]  # noqa: UP007 (built at run time)
+    adapter: TypeAdapter[Any] = TypeAdapter(alternatives)
+    schema = adapter.json_schema(ref_template="#/$defs/{model}")
+    _suggest_names(schema)
+    schema["$schema"] = _DRAFT
+    schema["title"] = "EdgeBench recipe"
+    return schema
 
 
 def claim_schema() -> dict[str, Any]:
@@ -26,10 +50,9 @@ def claim_schema() -> dict[str, Any]:
     required = schema["$defs"].pop("EffectFile")["required"]
     for kind in SETTINGS:
         _allow_matrix(schema["$defs"][f"{kind.title()}Claim"], required, needs_tiers=kind not in EXACT_KINDS)
-    _suggest(schema, "PartialModelSettings", registry.names())
-    _suggest(schema, "PartialDataSettings", source.names())
+    _suggest_names(schema)
     _suggest(schema, "PartialPropertySettings", properties.names())
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["$schema"] = _DRAFT
     schema["title"] = "EdgeBench claim"
     schema["$comment"] = "metrics: " + "; ".join(
         f"{kind}: {', '.join(table)}" for kind, table in METRICS.items()
@@ -65,6 +88,11 @@ def _allow_matrix(claim: dict[str, Any], effect_keys: list[str], *, needs_tiers:
         "required": supplied + ["tiers"] * needs_tiers,
         "properties": {"effects": {"additionalProperties": {"required": effect_keys}}},
     }
+
+
+def _suggest_names(schema: dict[str, Any]) -> None:
+    _suggest(schema, "PartialModelSettings", registry.names())
+    _suggest(schema, "PartialDataSettings", source.names())
 
 
 def _suggest(schema: dict[str, Any], definition: str, names: Any) -> None:

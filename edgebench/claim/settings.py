@@ -14,8 +14,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from edgebench.claim.augment import AugmentSettings
 from edgebench.claim.dataset import DataSettings as DataSettings
 from edgebench.claim.detection import SceneAugmentSettings, ScenesSettings
-from edgebench.claim.fields import Fraction, Positive, Shape, Strict, named
+from edgebench.claim.fields import Fraction, Positive, Shape, Strict, as_tuple, named
 from edgebench.claim.forms import DropBlockSettings as DropBlockSettings
+from edgebench.claim.forms import HooksSettings as HooksSettings
 from edgebench.claim.forms import MethodSettings as MethodSettings
 from edgebench.claim.forms import NetAugSettings as NetAugSettings
 from edgebench.claim.forms import Norms as Norms
@@ -29,7 +30,9 @@ from edgebench.claim.optimisation import StageSettings as StageSettings
 class ModelSettings(Strict):
     """A network by registered name; which of the other keys apply depends on the name."""
 
-    name: str = Field(description="registered name: own (`micronet`), `torchvision:…` or `timm:…`")
+    name: str = Field(
+        description="registered name: own (`micronet`), `torchvision:…`, `timm:…` or `package:name`"
+    )
     width: Annotated[float, Field(gt=0, le=16)] | None = Field(None, description="channel multiplier")
     dropout: Fraction | None = Field(None, description="dropout probability before the classifier")
     stem: Literal["small"] | None = Field(
@@ -51,6 +54,8 @@ Model = Annotated[ModelSettings, BeforeValidator(named)]
 Data = Annotated[DataSettings, BeforeValidator(named)]
 Method = Annotated[MethodSettings, BeforeValidator(named)]
 Quantise = Annotated[QuantiseSettings, BeforeValidator(named)]
+Hooks = Annotated[HooksSettings, BeforeValidator(named)]
+Measures = Annotated[tuple[str, ...], BeforeValidator(as_tuple, json_schema_input_type=list[str])]
 
 
 class TeacherSettings(Strict):
@@ -158,6 +163,10 @@ class TrainSettings(Strict):
     )
     dropblock: DropBlockSettings | None = Field(None, description="drop squares of the maps in training")
     distill: DistillSettings | None = Field(None, description="train with a teacher")
+    hooks: Hooks | None = Field(None, description="train with a method of another package: `package:name`")
+    measure: Measures | None = Field(
+        None, description="metrics of other packages, `package:name` each, of the trained network"
+    )
     quantise: Quantise | None = Field(
         None,
         description="test the trained network in this form; the training is that of the arm without it, done once",

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from edgebench import plugins
 from edgebench.claim.claim import DEFAULT_LOOKS, Tier
 from edgebench.claim.folds import check_pretraining, in_folds
 from edgebench.claim.latency import unlike_arms
@@ -41,12 +42,14 @@ from edgebench.models import registry, weights
 
 _TIER_KEYS = ("recipe", "looks", "floor", "timeout", "memory", "arms")
 Resolve = Callable[[Node | None, list[Problem]], Node | None]
-_CHECKS: dict[str, Callable[[Any], None]] = {
+_CHECKS: dict[str, Callable[[Any], object]] = {
     "model": registry.check,
     # The names of scenes are few, and part of their type.
     "data": lambda data: source.check(data.name) if isinstance(data, DataSettings) else None,
     "name": properties.check,
     "method": options.check,
+    "hooks": lambda hooks: plugins.check_method(hooks.name, dict(hooks.options or ())),
+    "measure": lambda names: [plugins.entry(plugins.Metric, name) for name in names],
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | report | …`."""
+"""The command line: `edgebench list`, `new`, `validate`, `plan`, `run`, and the others that stand below."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from edgebench import __version__
-from edgebench.cli import baselines, claims, data, history, plan, report, running
+from edgebench.claim.excerpt import pointed
+from edgebench.claim.problems import ClaimFileError
+from edgebench.cli import baselines, claims, data, history, new, plan, report, running, schemas
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.errors import EdgebenchError, SettingsError
 
@@ -18,7 +20,8 @@ def main() -> None:
     try:
         app()
     except EdgebenchError as error:
-        typer.echo(f"edgebench: {error}", err=True)
+        said = pointed(error) if isinstance(error, ClaimFileError) else f"edgebench: {error}"
+        typer.echo(said, err=True)
         sys.exit(USAGE if isinstance(error, SettingsError) else FAILED)
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
@@ -54,9 +57,10 @@ app = typer.Typer(
     callback=_options,
 )
 app.command("list")(claims.list_claims)
-app.command("show")(claims.show)
+app.command("new")(new.new)
 app.command("validate")(claims.validate)
 app.command("plan")(plan.plan)
+app.command("explain")(plan.explain)
 app.command("run")(running.run)
 _baseline = _group("Record and compare the results that claims are held against.")
 _baseline.command("record")(baselines.record)
@@ -65,7 +69,7 @@ app.add_typer(_baseline, name="baseline")
 app.command("history")(history.history)
 app.command("compare")(history.compare)
 app.command("report")(report.report)
-app.command("schema")(claims.schema)
+app.command("schema")(schemas.schema)
 _data = _group("Get datasets.")
 _data.command("fetch")(data.fetch)
 app.add_typer(_data, name="data")

@@ -1,4 +1,4 @@
-"""`edgebench list | show | validate | schema`: claims as they are written; nothing is run."""
+"""`edgebench list | validate`: claims as they are written; nothing is run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from edgebench.claim.catalogue import load_catalogue
-from edgebench.cli.options import DEFAULT_ROOT, NOTHING_SELECTED, Keyword, Root
-from edgebench.cli.selection import complain, one, select
+from edgebench.claim.excerpt import excerpts
+from edgebench.cli.options import DEFAULT_ROOT, FAILED, NOTHING_SELECTED, Keyword, Root
+from edgebench.cli.selection import complain, select
 
 
 def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None) -> None:
@@ -21,31 +22,29 @@ def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None) -> None:
     complain(catalogue)
 
 
-def show(claim_id: Annotated[str, typer.Argument(metavar="CLAIM")], root: Root = DEFAULT_ROOT) -> None:
-    """Show one claim: statement, arms, tiers, effects. Example: edgebench show netaug/regularisers-hurt-tiny"""
-    from edgebench.report.describe import describe_claim
-
-    typer.echo(describe_claim(one(load_catalogue([root.absolute()]), claim_id)))
-
-
 def validate(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]…", show_default="claims")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
 ) -> None:
-    """Check claim files without running anything; every problem at once. Example: edgebench validate claims/netaug"""
+    """Check claim files without running anything; every problem at once. Example: edgebench validate claims/netaug
+
+    Warns of effects that can hardly fail (vacuous), or that the seeds cannot show (weak), of arms that do not differ
+    (equal-arms), and of a claim without its place in the paper (where).
+    """
+    from edgebench.judge.lint import lint
+    from edgebench.report.result import Baselines
+
     catalogue = load_catalogue([path.absolute() for path in paths or [DEFAULT_ROOT]])
-    count = len(catalogue.claims)
-    typer.echo(
-        f"{count} claim{'s' if count != 1 else ''} in order" + (", broken:" if catalogue.broken else "")
-    )
+    count, read = len(catalogue.claims), Baselines().get
+    warnings = [problem for claim in catalogue.claims for problem in lint(claim, read)]
+    said = f"{count} claim{'s' if count != 1 else ''} in order"
+    said += f", {len(catalogue.broken)} broken" if catalogue.broken else ""
+    said += f", {len(warnings)} warning{'s' if len(warnings) != 1 else ''}" if warnings else ""
+    typer.echo(said + (":" if warnings or catalogue.broken else ""))
+    for text in excerpts(warnings):
+        typer.echo(text, err=True)
     complain(catalogue)
     if not count:
         raise typer.Exit(NOTHING_SELECTED)
-
-
-def schema() -> None:
-    """Print the JSON schema of claim files, for editors. Example: edgebench schema > claims/schema.json"""
-    import json
-
-    from edgebench.claim.schema import claim_schema
-
-    typer.echo(json.dumps(claim_schema(), indent=2, ensure_ascii=False))
+    if strict and warnings:
+        raise typer.Exit(FAILED)

@@ -1,14 +1,16 @@
-"""`edgebench plan`: what a run would do; nothing is run."""
+"""`edgebench plan | explain`: what a run would do; nothing is run."""
 
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.cli.options import DEFAULT_ROOT, Device, Keyword, Root, Seeds, StoreFile, Tier, Workers
-from edgebench.cli.selection import complain, nothing, select
+from edgebench.cli.selection import complain, nothing, one, select
 
 
 def plan(
@@ -38,3 +40,35 @@ def plan(
     complain(catalogue)
     if not made.items:
         raise nothing(tier)
+
+
+def explain(
+    claim_id: Annotated[str, typer.Argument(metavar="CLAIM")],
+    root: Root = DEFAULT_ROOT,
+    tier: Annotated[str | None, typer.Option(help="Plan this tier only (default: all it has).")] = None,
+    seeds: Seeds = None,
+    store: StoreFile = None,
+    workers: Workers = None,
+    device: Device = "cpu",
+) -> None:
+    """Tell a claim in words: arms, their differences, what verdicts need, trials and cost.
+
+    Example: edgebench explain netaug/regularisers-hurt-tiny
+    """
+    from edgebench.report.explain import explain as explained
+    from edgebench.report.result import Baselines
+    from edgebench.run.options import Options
+    from edgebench.run.plan import plan as make_plan
+    from edgebench.run.store import Store
+
+    options = Options(tier or "smoke", seeds, store, workers, device=device).check()
+    claim = one(load_catalogue([root.absolute()]), claim_id)
+    tiers = [each for each in claim.tiers if tier in (None, each)]
+    path = options.store_path()
+    with closing(Store(path)) if path.is_file() else nullcontext() as opened:
+        plans = {
+            each: make_plan([claim], replace(options, tier=each), opened, Baselines().get) for each in tiers
+        }
+    typer.echo(explained(claim, plans))
+    if not plans:
+        raise nothing(options.tier)

@@ -8,6 +8,8 @@ import typer
 
 from edgebench.claim.catalogue import Catalogue
 from edgebench.claim.claim import Claim, item_key
+from edgebench.claim.excerpt import pointed
+from edgebench.claim.problems import ClaimFileError, Mark, Problem
 from edgebench.cli.options import FAILED, NOT_AS_RECORDED, NOTHING_SELECTED, PENDING
 from edgebench.errors import ClaimError, did_you_mean
 
@@ -50,9 +52,14 @@ def warn(text: str) -> None:
 
 
 def complain(catalogue: Catalogue) -> None:
-    """Print what is wrong with broken files, all of it, and leave with the status of a failure."""
-    for error in catalogue.broken.values():
-        typer.echo(str(error), err=True)
+    """Print what is wrong with broken files, all of it once, and leave with the status of a failure."""
+    said: set[Problem] = set()
+    for path, error in catalogue.broken.items():
+        fresh = [problem for problem in error.problems if problem not in said]
+        said.update(fresh)
+        # A broken recipe is broken once, however many claims use it.
+        elsewhere = Problem(Mark(str(path), 1, 1), "cannot be used before a problem above is solved")
+        typer.echo(pointed(ClaimFileError(fresh)) if fresh else str(elsewhere), err=True)
     if catalogue.broken:
         raise typer.Exit(FAILED)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from edgebench import plugins
 from edgebench.data.cache import CACHE_VARIABLE, DATA_VARIABLE, cache_folder
 from edgebench.data.digests import content_digest
 from edgebench.data.listing import is_image_folder, list_images
@@ -92,6 +93,9 @@ def check(name: str) -> None:
     """
     if name in KNOWN:
         return
+    if plugins.provides(plugins.Dataset, name):
+        plugins.entry(plugins.Dataset, name)
+        return
     if "://" in name:
         raise DataError(
             f"'{name}' is a URL; data are read from local files only",
@@ -102,7 +106,7 @@ def check(name: str) -> None:
     if prefix is None:
         raise DataError(
             f"no dataset is called '{name}'",
-            expected=f"one of {', '.join(KNOWN)}, npz:PATH, folder:PATH",
+            expected=f"one of {', '.join(KNOWN)}, npz:PATH, folder:PATH, PACKAGE:NAME",
             hint=did_you_mean(name, KNOWN),
         )
     path = name.removeprefix(prefix)
@@ -119,6 +123,8 @@ def locate(name: str) -> Source:
     check(name)
     if name == "digits":
         return Source(name, "npz", DIGITS, (DIGITS,), "digits.npz, part of EdgeBench")
+    if plugins.provides(plugins.Dataset, name):
+        return _from_package(name)
     for prefix in PREFIXES:
         if name.startswith(prefix):
             return _from_path(name, name.removeprefix(prefix), "npz" if prefix == "npz:" else "folder")
@@ -187,6 +193,15 @@ def _from_path(name: str, path: str, kind: Literal["npz", "folder"]) -> Source:
         where=name,
         hint=None if os.path.isabs(path) else f"a relative path is looked up in {DATA_VARIABLE}, then here",
     )
+
+
+def _from_package(name: str) -> Source:
+    """The file or folder to which the function of another package leads."""
+    found = plugins.entry(plugins.Dataset, name)
+    root = Path(plugins.target(plugins.Dataset, name, found.target)()).absolute()
+    if not root.exists():
+        raise DataError(f"there is no '{root}'", expected="an .npz file or an image folder", where=name)
+    return Source(name, "npz" if root.is_file() else "folder", root, (root,), f"{root.name}, part of {name}")
 
 
 def _npz_names(name: str) -> list[str]:

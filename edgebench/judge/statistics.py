@@ -120,7 +120,6 @@ def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
     return mean * scale, math.sqrt(variance) * scale
 
 
-@lru_cache(maxsize=64)
 def pocock_level(looks: tuple[int, ...], alpha: float = 0.05) -> float:
     """The two-sided level of each look that makes the level of all looks together `alpha`.
 
@@ -139,8 +138,11 @@ def pocock_level(looks: tuple[int, ...], alpha: float = 0.05) -> float:
     if looks[0] < 2 or any(later <= earlier for earlier, later in pairwise(looks)):
         raise ValueError("looks must increase, the first being at least 2")
     _check_level(alpha)
-    if len(looks) == 1:
-        return alpha
+    return alpha if len(looks) == 1 else _level(looks, alpha)
+
+
+@lru_cache(maxsize=64)  # of looks that were checked: to a cache (5.0, 10) is (5, 10)
+def _level(looks: tuple[int, ...], alpha: float) -> float:
     # Bonferroni from below, one look from above; the excess is smooth and nearly linear in log level.
     return _root(lambda level: _overall(looks, level) - alpha, alpha / len(looks), alpha)
 

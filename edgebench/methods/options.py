@@ -145,6 +145,8 @@ _APART = {
     "dropblock": ("method",),
     "distill": ("method", "start", "second_input"),
     "method": ("then", "unfrozen", "second_input"),
+    "hooks": ("method", "netaug"),
+    "measure": ("method", "quantise"),
 }
 _EPOCHS = "NetAug's two halves are those of all epochs"
 _WHY_APART = {

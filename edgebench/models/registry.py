@@ -6,34 +6,18 @@ imports the code of the one network it was asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from edgebench import plugins
 from edgebench.claim.settings import ModelSettings
 from edgebench.errors import SettingsError, did_you_mean
+from edgebench.plugins import Model as Entry
 
 if TYPE_CHECKING:
     from torch import nn
 
 _TIMM = "timm:"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One registered network.
-
-    Attributes:
-        target: `module:function` that builds it; called with the given options as keywords.
-        options: keys of `ModelSettings` that it accepts, besides `name`.
-        summary: one line for listings.
-        passes: which of `in_channels`, `classes`, `size` and `name` the builder also takes.
-    """
-
-    target: str
-    options: tuple[str, ...]
-    summary: str
-    passes: tuple[str, ...] = ()
 
 
 def _torchvision(*options: str, names: str, summary: str) -> dict[str, Entry]:
@@ -158,7 +142,7 @@ _TIMM_ENTRY = Entry(
 
 
 def names() -> list[str]:
-    """Every registered name; `timm:NAME` is accepted for any name that timm knows."""
+    """Every registered name; `timm:NAME` is accepted for any that timm knows, `PACKAGE:NAME` for what others add."""
     return sorted(_ENTRIES)
 
 
@@ -170,10 +154,12 @@ def entry(name: str) -> Entry:
     """
     if name.startswith(_TIMM) and name != _TIMM:
         return _TIMM_ENTRY
+    if plugins.provides(Entry, name):
+        return plugins.entry(Entry, name)
     if name not in _ENTRIES:
         raise SettingsError(
             f"no model is called '{name}'",
-            expected=f"{', '.join(n for n in _ENTRIES if ':' not in n)}, torchvision:NAME or timm:NAME",
+            expected=f"{', '.join(n for n in _ENTRIES if ':' not in n)}, torchvision:NAME, timm:NAME or PACKAGE:NAME",
             hint=did_you_mean(name, _ENTRIES),
         )
     return _ENTRIES[name]
@@ -239,8 +225,12 @@ def build(
         "size": size,
     }
     arguments.update({key: offered[key] for key in found.passes if offered[key] is not None})
-    module, _, attribute = found.target.partition(":")
-    model: nn.Module = getattr(import_module(module), attribute)(**arguments)
+    if plugins.provides(Entry, settings.name):
+        build_it = plugins.target(Entry, settings.name, found.target)
+    else:
+        module, _, attribute = found.target.partition(":")
+        build_it = getattr(import_module(module), attribute)
+    model: nn.Module = build_it(**arguments)
     return model
 
 

@@ -1,4 +1,4 @@
-"""Claims in words, for `list` and `show`."""
+"""Claims in words, for `list` and `explain`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from edgebench.claim.claim import Case, Claim, Paper, Tier
+from edgebench.claim.claim import Case, Claim, Effect, Paper, Tier
 from edgebench.report.tables import number
 
 
@@ -53,7 +53,7 @@ def describe_claim(claim: Claim) -> str:
             lines.append(f"case {case.id}")
         if case.over:
             lines.append(f"trends over all {len(case.over)} cases")
-        lines.append(_effects(case))
+        lines += [_effects(case), *_needs(case, exact=claim.exact)]
         for tier in case.tiers.values() if not case.over else ():  # whose arms stand above
             lines.append(_tier(claim, tier))
     return "\n".join(lines)
@@ -79,6 +79,28 @@ def _effects(case: Case) -> str:
         rows, ["effect", "value", "expect", "margin", "published", "unit"], disable_numparse=True
     )
     return textwrap.indent(table, "  ")
+
+
+def _needs(case: Case, *, exact: bool) -> list[str]:
+    """What each verdict takes, in words; effects that need the same are one line."""
+    by_need: dict[str, list[str]] = {}
+    for effect in case.effects.values():
+        by_need.setdefault(_need(effect, "the value" if exact else "the interval"), []).append(effect.key)
+    lines = [_wrap(f"{', '.join(effects)}: {need}") for need, effects in by_need.items()]
+    return lines if exact else [*lines, "  between the two, at the last look: inconclusive"]
+
+
+def _need(effect: Effect, what: str) -> str:
+    expect, unit = effect.expect, f" {effect.unit}".rstrip()
+    if expect.relation == "==":
+        return f"reproduced when {what} is {number(expect.target)}{unit}, contradicted when it is not"
+    if expect.band is not None:
+        low, high = (f"{expect.target + side:.6g}" for side in (-expect.band, expect.band))
+        return f"reproduced when {what} lies within {low} … {high}{unit}, contradicted when it lies outside"
+    more = expect.relation == ">"
+    edge = f"{expect.target + (effect.margin if more else -effect.margin):.6g}"
+    sides = ("above", "below") if more else ("below", "above")
+    return f"reproduced when {what} lies {sides[0]} {edge}{unit}, contradicted when it lies {sides[1]} it"
 
 
 def _tier(claim: Claim, tier: Tier) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
 
+from edgebench import plugins
 from edgebench.claim.claim import Claim, Effect, Tier
 from edgebench.claim.folds import metric_of
 from edgebench.claim.latency import LatencyGroup
@@ -86,6 +87,8 @@ class Trial:
         if isinstance(self.settings, FileSettings):
             # They write the files; torch, which does too, is part of every environment's identity.
             content["libraries"] = {name: _version(name) for name in ("onnx", "onnxruntime", "safetensors")}
+        if used := plugins.versions(content["settings"]):
+            content["plugins"] = used
         return hashlib.sha256(_canonical(content).encode()).hexdigest()[:32]
 
     @cached_property
@@ -131,6 +134,7 @@ class Trial:
             how += "".join(
                 f", {each}" for each in ("netaug", "dropblock", "distill") if getattr(settings, each)
             )
+            how += f", {settings.hooks.name}" if settings.hooks is not None else ""
             form = f", {settings.quantise.name}" if settings.quantise is not None else ""
             if settings.data.fold is not None:
                 form += f", fold {settings.data.fold} of {settings.data.folds}"
@@ -159,8 +163,8 @@ def seed_value(index: int, purpose: str = "") -> int:
     """The `index`-th public seed, 63 bits, derived from the index alone; one independent stream per purpose.
 
     Purposes (`split`, `folds`, `order`, `augment`, `affine`, `randaugment`, `resized_crop`, `jitter`, `init`, `noise`,
-    `netaug`, `netaug-init` and `calibration-…`) keep arms comparable: an arm that draws more augmentation noise still
-    sees the same order of images and starts from the same weights.
+    `netaug`, `netaug-init`, `hooks` and `calibration-…`) keep arms comparable: an arm that draws more augmentation
+    noise still sees the same order of images and starts from the same weights.
     """
     name = f"edgebench seed {index} {purpose}".encode()
     return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1

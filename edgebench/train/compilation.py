@@ -90,6 +90,8 @@ def decide(settings: TrainSettings, images: int, shape: tuple[int, int, int], de
         return Decision(False, "not measured on a GPU")
     if settings.netaug is not None or settings.dropblock is not None:
         return Decision(False, "the network computes with other layers from step to step")
+    if settings.hooks is not None:
+        return Decision(False, "a method of another package may do anything to the network")
     if settings.then is not None or settings.unfrozen is not None:
         return Decision(False, "what trains changes from stage to stage")
     model = settings.model

@@ -8,11 +8,12 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from edgebench.claim.settings import DistillSettings, TrainSettings
+from edgebench import plugins
+from edgebench.claim.settings import DistillSettings, HooksSettings, TrainSettings
 from edgebench.data.batches import STREAMS, TrainBatches
 from edgebench.data.prepared import Prepared
 from edgebench.data.raw import Labels
-from edgebench.errors import TrialError
+from edgebench.errors import SettingsError, TrialError
 from edgebench.methods.distillation import Distillation
 from edgebench.methods.dropblock import DropBlock
 from edgebench.methods.dual_path import OutputsOfPaths
@@ -40,6 +41,7 @@ def methods_of(
 
     Raises:
         ModelError: the teacher's weights do not fit it.
+        SettingsError: a method of another package cannot be made.
         TrialError: they are missing.
     """
     methods = mixing_of(settings.augment, data.classes)
@@ -51,9 +53,24 @@ def methods_of(
         calibration = _Calibration(settings, data, train, seed, device, settings.netaug.calibration)
         streams = stream(seed, "netaug-init"), stream(seed, "netaug")
         methods.append(NetAug(settings.netaug, lambda: calibration, *streams))
+    if settings.hooks is not None:
+        methods.append(_of_package(settings.hooks, seed))
     if settings.model.name == "dual-input" and settings.model.paths != 1:
         methods.append(OutputsOfPaths(2))
     return methods
+
+
+def _of_package(hooks: HooksSettings, seed: int) -> Method:
+    """The method of another package, with its own options where nothing else is given."""
+    given = dict(hooks.options or ())
+    found = plugins.check_method(hooks.name, given)
+    make = plugins.target(plugins.Method, hooks.name, found.target)
+    method = make(seed=seed_value(seed, "hooks"), **{**found.options, **given})
+    if not isinstance(method, Method):
+        raise SettingsError(
+            f"'{hooks.name}' makes a {type(method).__name__}", expected="an edgebench.methods.hooks.Method"
+        )
+    return method
 
 
 def stream(seed: int, purpose: str) -> torch.Generator:

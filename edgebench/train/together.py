@@ -120,6 +120,8 @@ def together(
         return Choice(1, "networks that are fine-tuned are trained one after the other")
     if settings.netaug is not None or settings.distill is not None or settings.dropblock is not None:
         return Choice(1, "methods that act within a network or its loss are applied one seed after the other")
+    if settings.hooks is not None or settings.measure is not None:
+        return Choice(1, "what other packages add is applied one seed after the other")
     if settings.stop is not None or settings.then is not None or settings.unfrozen is not None:
         return Choice(1, "trainings in stages, or that stop early, are done one seed after the other")
     if settings.model.name == "dual-input" or settings.second_input is not None:

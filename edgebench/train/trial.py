@@ -25,6 +25,7 @@ from edgebench.data.raw import Labels
 from edgebench.data.resident import Part
 from edgebench.data.split import split
 from edgebench.errors import ModelError
+from edgebench.measure.added import added
 from edgebench.measure.inference import inference_costs
 from edgebench.measure.profile_trial import counted
 from edgebench.methods import pruning, strategy
@@ -192,6 +193,8 @@ def run_training(
         test, seen = (evaluate(start.model, batches) for batches in start.final_batches())
         scores = (test, seen)
         parts = _scores_of_parts(start)
+    if settings.measure is not None:
+        parts |= added(settings.measure, start.model, start.final_batches()[0], diverged=diverged)
     left = pruning.nonzero(start.whole or start.model)
     if diverged and (planned := pruned_to(settings)) is not None:
         left = planned  # no number is zero that is none, nor was anything pruned that was to be later
