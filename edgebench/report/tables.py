@@ -33,7 +33,7 @@ def number(value: float | None) -> str:
     return f"{value:.4g}" if abs(value) < 10000 else f"{value:,.1f}"
 
 
-def _state(result: Result) -> str:
+def state(result: Result) -> str:
     """How it stands to its baseline, and that it has moved away from the first one although every step was accepted."""
     since = f" · moved since {result.expected['first']['when']}" if result.moved and result.expected else ""
     return STATE[result.baseline] + since
@@ -57,7 +57,7 @@ def measured(result: Result) -> str:
     return number(result.value) + interval
 
 
-def _published(result: Result) -> str:
+def published(result: Result) -> str:
     return number(result.published) + (
         f" {result.unit}" if result.unit and result.published is not None else ""
     )
@@ -71,8 +71,8 @@ def summary(results: Sequence[Result]) -> str:
         claim = result.claim if result.claim != shown else ""
         shown = result.claim
         rows.append(
-            [claim, result.item, _published(result), measured(result), result.n or "–", result.label,
-             _state(result)]
+            [claim, result.item, published(result), measured(result), result.n or "–", result.label,
+             state(result)]
         )  # fmt: skip
     headers = ["claim", "effect", "published", "measured [interval]", "n", "verdict", "baseline"]
     return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
@@ -119,8 +119,12 @@ def moved(results: Sequence[Result]) -> str:
     return "\n".join(f"{result.id}: {result.moved}" for result in results if result.moved)
 
 
-def failure(result: Result) -> str:
-    """Why an item is red: where it stands, what was expected and measured, side by side."""
+def failure(result: Result, width: int = 118) -> str:
+    """Why an item is red: where it stands, what was expected and measured, side by side.
+
+    Args:
+        width: at which sentences are broken.
+    """
     # The first words are all that pytest's short summary shows.
     what = result.label if result.verdict in ("failed", "invalid") else STATE[result.baseline].lstrip("✗– ")
     lines = [
@@ -131,7 +135,7 @@ def failure(result: Result) -> str:
         + (f"  margin {result.margin:g}" if result.margin else ""),
         "",
     ]
-    rows: list[list[object]] = [["published", _published(result), "", "", "the paper's claim", "", ""]]
+    rows: list[list[object]] = [["published", published(result), "", "", "the paper's claim", "", ""]]
     if (stored := result.expected) is not None:
         shown = _interval(*stored["interval"]) if stored["interval"] else "exact"
         label = stored["verdict"] + (f" ({stored['subtype']})" if stored["subtype"] else "")
@@ -149,8 +153,9 @@ def failure(result: Result) -> str:
     lines.append(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
     lines.append("")
     lines += [
-        textwrap.fill(sentence, 118, initial_indent="- ", subsequent_indent="  ") for sentence in result.said
+        textwrap.fill(sentence, width, initial_indent="- ", subsequent_indent="  ")
+        for sentence in result.said
     ]
     if result.note:
-        lines.append(textwrap.fill(f"note: {' '.join(result.note.split())}", 118, subsequent_indent="  "))
+        lines.append(textwrap.fill(f"note: {' '.join(result.note.split())}", width, subsequent_indent="  "))
     return "\n".join(lines)
