@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from edgebench import __version__
-from edgebench.cli import baselines, claims, data, history, plan, running
+from edgebench.cli import baselines, claims, data, export, history, plan, running
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.cli.usage import ClickError, is_help, sentence
 from edgebench.errors import EdgebenchError, SettingsError
@@ -84,6 +84,7 @@ _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
 app.command("history")(history.history)
 app.command("compare")(history.compare)
+app.command("export")(export.export)
 app.command("schema")(claims.schema)
 _data = _group("Get datasets.")
 _data.command("fetch")(data.fetch)

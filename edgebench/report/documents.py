@@ -223,7 +223,7 @@ def _named(item: ItemName) -> dict[str, str]:
 def runs_document(listed: Sequence[tuple[Run, Sequence[Result]]]) -> dict[str, Any]:
     """The runs of a store."""
     runs = [
-        {**_run(run), "counts": counts(results), "not_as_recorded": sum(
+        {**run_form(run), "counts": counts(results), "not_as_recorded": sum(
             not each.green for each in results if each.verdict != "pending"
         )}
         for run, results in listed
@@ -233,12 +233,13 @@ def runs_document(listed: Sequence[tuple[Run, Sequence[Result]]]) -> dict[str, A
 
 def history_document(claim: str, entries: Sequence[Entry]) -> dict[str, Any]:
     """The items of a claim in all runs, oldest first."""
-    runs = {entry.run.number: _run(entry.run) for entry in entries}
+    runs = {entry.run.number: run_form(entry.run) for entry in entries}
     items = [{"run": entry.run.number, **item_document(entry.result)} for entry in entries]
     return document("history", {"claim": claim, "runs": list(runs.values()), "items": items})
 
 
-def _run(run: Run) -> dict[str, Any]:
+def run_form(run: Run) -> dict[str, Any]:
+    """A run of the history: when, by which command, and on what."""
     return {
         "run": run.number, "uid": run.uid, "started": _when(run.started),
         "ended": None if run.ended is None else _when(run.ended), "command": run.command, "tier": run.tier,
