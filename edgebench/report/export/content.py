@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgebench.claim.claim import Claim, item_key
+from edgebench.claim.models import TIERS
 from edgebench.errors import DataError
 from edgebench.judge.effects import arms_to_run
 from edgebench.report.documents import document, item_document, run_form
@@ -93,7 +94,7 @@ def chosen(side: Side, words: Sequence[str] = (), tier: str | None = None) -> Co
         if tier in (None, entry.result.tier)
         and (not words or any(word.lower() in entry.result.id.lower() for word in words))
     ]
-    entries.sort(key=lambda entry: (entry.result.tier, entry.result.claim))
+    entries.sort(key=lambda entry: (TIERS.index(entry.result.tier), entry.result.claim))
     return Content(side.told, tuple(entries))
 
 
