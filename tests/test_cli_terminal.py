@@ -54,6 +54,5 @@ def test_terminals(tmp_path: Path) -> None:
         status, plain = on_terminal(tmp_path, 60, **environment)
         assert status == options.NOT_AS_RECORDED
         assert plain.replace("\r\n", "").isprintable()
-        table = plain.partition("demo/formula\r\n")[2].splitlines()
-        assert table[0] == "  exact: reproduced"
-        assert max(map(len, table)) <= 60
+        assert max(map(len, plain.splitlines())) <= 60
+        assert "demo/formula\r\n  exact: reproduced\r\n" in plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,10 +87,11 @@ def _show(results: list[Result], *, quiet: bool, everything: bool) -> None:
     from edgebench.report.tables import claims_holding, failure, still_pending, tally
 
     console = Console()
-    width = console.width if console.is_terminal else None
+    # rich takes every dumb terminal for 80 columns wide.
+    width = shutil.get_terminal_size().columns if console.is_terminal else None
     for result in results:
         if not result.green and result.verdict != "pending":
-            typer.echo(failure(result, min(width or 118, 118)) + "\n")
+            typer.echo(failure(result, width) + "\n")
     if quiet:
         typer.echo(tally(results))
         return

@@ -68,15 +68,22 @@ class Lines(Display):
 
 
 class View(Display):
-    """A bar with the status, and under it the trials that run now; drawn again and again in one place."""
+    """A bar with the status, and under it the trials that run now; drawn again and again in one place.
+
+    Attributes:
+        draw: draws it at once, for what is over before its next turn.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._started = clock()
         self._now: Progress | None = None
+        self.draw: Callable[[], object] = lambda: None
 
     def notify(self, now: Progress) -> None:
-        self._now = now
+        first, self._now = self._now is None, now
+        if first:
+            self.draw()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self._now is None:
@@ -107,7 +114,8 @@ def shown(console: Console | None = None, *, quiet: bool = False) -> Iterator[Di
         yield Lines(lambda text: print(text, file=console.file, flush=True))
     else:
         view = View()
-        with Live(get_renderable=lambda: view, console=console, transient=True):
+        with Live(get_renderable=lambda: view, console=console, transient=True) as live:
+            view.draw = live.refresh
             yield view
 
 

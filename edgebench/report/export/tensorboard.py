@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from edgebench.report.export.content import Content, ExportedTrial
@@ -42,11 +43,10 @@ def _folder(name: str) -> str:
     return quote(name, safe=_KEPT) if name.strip(".") else name.replace(".", "%2E")
 
 
-def _write_trial(writer: object, trial: ExportedTrial) -> None:
-    from torch.utils.tensorboard import SummaryWriter
-    from torch.utils.tensorboard.summary import hparams
+def _write_trial(writer: Any, trial: ExportedTrial) -> None:
+    from torch.utils.tensorboard import summary
 
-    assert isinstance(writer, SummaryWriter)
+    hparams: Any = summary.hparams
     for name, values in trial.curves.items():
         for epoch, value in enumerate(values, 1):
             writer.add_scalar(name, value, epoch)
@@ -54,8 +54,8 @@ def _write_trial(writer: object, trial: ExportedTrial) -> None:
     for name, value in metrics.items():
         writer.add_scalar(name, value, 0)
     # What `add_hparams` does, but in the trial's own run: that would add a second one.
-    for summary in hparams(flat(trial.settings), metrics):
-        writer.file_writer.add_summary(summary)
+    for each in hparams(flat(trial.settings), metrics):
+        writer.file_writer.add_summary(each)
 
 
 def _table(entries: tuple[Entry, ...]) -> str:
