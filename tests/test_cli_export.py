@@ -86,4 +86,4 @@ def test_exporting_imports_no_torch(full: Shell) -> None:
     code = NO_TORCH.replace(', "scipy"', "")
     command = [sys.executable, "-c", code, "export", "x.json", *STORE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout == "loaded: [] status: None\n"
+    assert done.stdout == "loaded: [] status: 0\n"

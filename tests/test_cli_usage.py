@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +15,7 @@ import typer
 
 from edgebench import cli
 from edgebench.cli import options
+from tests import roots
 from tests.shell import Shell
 
 EXAMPLE = re.compile(r"Example: (edgebench .*)")
@@ -93,6 +97,15 @@ def test_a_group_without_a_command_shows_its_help(shell: Shell, arguments: list[
     assert "Commands:" in shell.out + shell.err
 
 
+def test_leaving_a_question_is_an_interrupt(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def left(*arguments: object) -> None:
+        raise typer.Abort
+
+    monkeypatch.setattr("edgebench.cli.claims.load_catalogue", left)
+    assert shell("list") == options.INTERRUPTED
+    assert shell.err == "\nedgebench: interrupted\n"
+
+
 def test_a_mistake_of_ours_is_not_taken_for_a_result(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,3 +120,16 @@ def test_a_mistake_of_ours_is_not_taken_for_a_result(
     err = capsys.readouterr().err
     assert "ZeroDivisionError: a mistake" in err
     assert err.splitlines()[-1].startswith("edgebench: this is a mistake in EdgeBench itself")
+
+
+def test_a_terminal_without_the_characters_stops_nothing(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA)
+    done = subprocess.run(
+        [sys.executable, "-m", "edgebench", "show", "demo/formula"],
+        capture_output=True,
+        timeout=120,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
+    assert "Equation 1 · property".encode("latin-1") in done.stdout
+    assert b"0         ?" in done.stdout, "latin-1 has no dash"

@@ -22,7 +22,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows `?`, and stops nothing
             stream.reconfigure(errors="replace")
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False) or 0)
     except EdgebenchError as error:
         typer.echo(f"edgebench: {error}", err=True)
         sys.exit(USAGE if isinstance(error, SettingsError) else FAILED)
@@ -31,6 +31,9 @@ def main() -> None:
             said = "interrupted; finished trials are kept, the same command goes on from there"
             typer.echo(f"\nedgebench: {said}", err=True)
         raise
+    except typer.Abort:  # Ctrl-C, or the end of the input, at a question
+        typer.echo("\nedgebench: interrupted", err=True)
+        sys.exit(INTERRUPTED)
     except ClickError as error:
         if is_help(error):
             error.show()
