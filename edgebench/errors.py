@@ -79,6 +79,10 @@ class TrialError(EdgebenchError):
     """A trial did not return a result (crash, timeout, out of memory, exception)."""
 
 
+class ExportError(EdgebenchError):
+    """An export that cannot be written, or a library that it needs and that is not installed."""
+
+
 class BaselineError(EdgebenchError):
     """A baseline file that is missing or malformed."""
 

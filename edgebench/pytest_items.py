@@ -81,9 +81,11 @@ class EffectItem(pytest.Item):
         self.effect = effect
 
     def runtest(self) -> None:
+        from edgebench.report.junit import properties
         from edgebench.report.tables import failure
 
         result = self.parent.claims.run(self)
+        self.user_properties += properties(result)
         self.user_properties.append((RESULT, json.dumps(result.to_json())))
         if result.verdict == "pending":
             pytest.skip("; ".join(result.said))

@@ -175,5 +175,7 @@ def test_junit_xml_tells_what_happened(root: Root) -> None:
     assert failure is not None
     assert "FLIPPED" in (failure.text or "")
     assert cases["params[relu]"].find("failure") is None
-    (stated,) = cases["params[relu]"].iter("property")
-    assert '"verdict": "contradicted"' in (stated.get("value") or "")
+    stated = {each.get("name"): each.get("value") or "" for each in cases["params[relu]"].iter("property")}
+    assert '"verdict": "contradicted"' in stated["edgebench"]
+    assert (stated["edgebench.verdict"], stated["edgebench.subtype"]) == ("contradicted", "negligible")
+    assert (stated["edgebench.published"], stated["edgebench.measured"]) == ("128.0", "0.0")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -10,15 +12,19 @@ import typer
 from edgebench import __version__
 from edgebench.claim.excerpt import pointed
 from edgebench.claim.problems import ClaimFileError
-from edgebench.cli import baselines, claims, data, history, new, plan, report, running, schemas
+from edgebench.cli import baselines, claims, data, export, history, new, plan, report, running, schemas
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
+from edgebench.cli.usage import ClickError, is_help, sentence
 from edgebench.errors import EdgebenchError, SettingsError
 
 
 def main() -> None:
     """Entry point: every error of ours is one clear message and an exit status, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows `?`, and stops nothing
+            stream.reconfigure(errors="replace")
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except EdgebenchError as error:
         said = pointed(error) if isinstance(error, ClaimFileError) else f"edgebench: {error}"
         typer.echo(said, err=True)
@@ -28,6 +34,22 @@ def main() -> None:
             said = "interrupted; finished trials are kept, the same command goes on from there"
             typer.echo(f"\nedgebench: {said}", err=True)
         raise
+    except typer.Abort:  # Ctrl-C, or the end of the input, at a question
+        typer.echo("\nedgebench: interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except ClickError as error:
+        if is_help(error):
+            error.show()
+        else:
+            typer.echo(f"edgebench: {sentence(error)}", err=True)
+        sys.exit(error.exit_code)
+    except Exception:
+        # Python's own exit status would be that of a result which is not as recorded.
+        traceback.print_exc()
+        typer.echo(
+            "edgebench: this is a mistake in EdgeBench itself; please report the lines above", err=True
+        )
+        sys.exit(FAILED)
 
 
 def _version(asked: bool) -> None:
@@ -53,6 +75,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help that any terminal can show, and a screen reader can read
     context_settings={"help_option_names": ["-h", "--help"]},
     callback=_options,
 )
@@ -68,6 +91,7 @@ _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
 app.command("history")(history.history)
 app.command("compare")(history.compare)
+app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("schema")(schemas.schema)
 _data = _group("Get datasets.")

@@ -10,6 +10,7 @@ from edgebench.claim.catalogue import load_catalogue
 from edgebench.cli.options import (
     DEFAULT_ROOT,
     Address,
+    AsJson,
     Device,
     Executor,
     Keyword,
@@ -19,7 +20,7 @@ from edgebench.cli.options import (
     Tier,
     Workers,
 )
-from edgebench.cli.selection import complain, leave, nothing, one, select, warn
+from edgebench.cli.selection import complain, exit_status, leave, nothing, one, select, warn
 
 
 def record(
@@ -62,8 +63,10 @@ def diff(
     address: Address = None,
     resource: Resource = None,
     device: Device = "cpu",
+    as_json: AsJson = False,
 ) -> None:
     """Show what is not as recorded, measured beside baseline. Example: edgebench baseline diff --tier short"""
+    from edgebench.report.documents import run_document, text_of
     from edgebench.report.live import run_claims
     from edgebench.report.result import orphans
     from edgebench.report.tables import failure, moved
@@ -78,6 +81,11 @@ def diff(
     red = [result for result in results if not result.green]
     for left in orphans(select(catalogue.claims, keyword), tier):
         typer.echo(left, err=True)
+    if as_json:
+        broken = catalogue.broken.values()
+        typer.echo(text_of(run_document(tier, results, broken, exit_status(catalogue, results))))
+        leave(catalogue, results, tier)
+        return
     if results:
         typer.echo(
             "\n\n".join(failure(result) for result in red) or f"all {len(results)} items are as recorded"

@@ -9,16 +9,20 @@ import typer
 
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.claim.excerpt import excerpts
-from edgebench.cli.options import DEFAULT_ROOT, FAILED, NOTHING_SELECTED, Keyword, Root
+from edgebench.cli.options import DEFAULT_ROOT, FAILED, NOTHING_SELECTED, AsJson, Keyword, Root
 from edgebench.cli.selection import complain, select
 
 
-def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None) -> None:
+def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None, as_json: AsJson = False) -> None:
     """List papers and claims. Example: edgebench list -k netaug"""
     from edgebench.report.describe import listing
+    from edgebench.report.documents import list_document, text_of
 
     catalogue = load_catalogue([root.absolute()])
-    typer.echo(listing(catalogue.papers, select(catalogue.claims, keyword)))
+    chosen = select(catalogue.claims, keyword)
+    typer.echo(
+        text_of(list_document(catalogue.papers, chosen)) if as_json else listing(catalogue.papers, chosen)
+    )
     complain(catalogue)
 
 

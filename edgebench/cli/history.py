@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgebench.cli.options import DEFAULT_ROOT, NOT_AS_RECORDED, NOTHING_SELECTED, Root, StoreFile
+from edgebench.cli.options import DEFAULT_ROOT, NOT_AS_RECORDED, NOTHING_SELECTED, AsJson, Root, StoreFile
 from edgebench.errors import BaselineError, ClaimError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ def history(
     item: Annotated[str | None, typer.Option(help="Only this effect, such as gain or params[conv].")] = None,
     store: StoreFile = None,
     limit: Annotated[int, typer.Option(min=1, help="Newest runs to show.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
     """Show the runs, or how a claim went from run to run. Example: edgebench history netaug/regularisers-hurt-tiny"""
+    from edgebench.report.documents import history_document, runs_document, text_of
     from edgebench.report.history import claim_history, entries_for, entries_of, run_list
     from edgebench.run.database import open_existing
     from edgebench.run.history import claims_in, runs
@@ -41,7 +43,7 @@ def history(
             listed = [(run, [each.result for each in entries_of(opened, run)]) for run in chosen[-limit:]]
             if not listed:
                 raise _nothing(f"there are no runs in {path} yet")
-            typer.echo(run_list(listed))
+            typer.echo(text_of(runs_document(listed)) if as_json else run_list(listed))
             return
         entries = entries_for(opened, claim)
         known = claims_in(opened)
@@ -59,7 +61,11 @@ def history(
         there = sorted({f"{each.result.item} at {each.result.tier}" for each in entries})
         also = f"; there is {', '.join(there)}" if there else f"; edgebench run -k {claim} adds the first"
         raise _nothing(f"no run in {path} has that of {claim}{also}")
-    typer.echo(claim_history(shown, _baselines(found), limit))
+    if as_json:
+        newest = sorted({each.run.number for each in shown})[-limit:]
+        typer.echo(text_of(history_document(claim, [each for each in shown if each.run.number in newest])))
+    else:
+        typer.echo(claim_history(shown, _baselines(found), limit))
 
 
 def compare(
@@ -70,19 +76,24 @@ def compare(
     b: Annotated[str, typer.Argument(help="What to hold against it, named in the same way.")],
     store: StoreFile = None,
     everything: Annotated[bool, typer.Option("--all", help="Show the items that are the same, too.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what changed between two runs, stores or torch versions. Example: edgebench compare last~1 last
 
     Leaves with status 1 when a verdict is another one or an exact value differs.
     """
     from edgebench.report.compare import compare_sides, compared_text
+    from edgebench.report.documents import compare_document, text_of
     from edgebench.report.sides import find_side
     from edgebench.run.options import Options
 
     path = Options(store=store).store_path()
     one, other = find_side(a, path), find_side(b, path)
     compared = compare_sides(one, other)
-    typer.echo(compared_text(one, other, compared, everything=everything))
+    if as_json:
+        typer.echo(text_of(compare_document(one, other, compared)))
+    else:
+        typer.echo(compared_text(one, other, compared, everything=everything))
     if not compared.pairs:
         raise typer.Exit(NOTHING_SELECTED)
     if compared.changed:

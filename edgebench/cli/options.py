@@ -43,3 +43,9 @@ Resource = Annotated[
     str | None, typer.Option(help="Custom resource of the Ray nodes to run on.", metavar="NAME")
 ]
 Device = Annotated[str, typer.Option(help="What trials run on: cpu or cuda.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Write one JSON document (docs/json.md), all else to standard error.")
+]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Show only what is not as recorded, and the last line.")
+]

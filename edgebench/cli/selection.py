@@ -64,17 +64,24 @@ def complain(catalogue: Catalogue) -> None:
         raise typer.Exit(FAILED)
 
 
+def exit_status(catalogue: Catalogue, results: list[Result]) -> int:
+    """The status that the results ask for; what failed counts most, and what is pending least."""
+    if catalogue.broken or any(result.verdict == "failed" for result in results):
+        return FAILED
+    if not results:
+        return NOTHING_SELECTED
+    if not all(result.green for result in results if result.verdict != "pending"):
+        return NOT_AS_RECORDED
+    return 0 if all(result.green for result in results) else PENDING
+
+
 def leave(catalogue: Catalogue, results: list[Result], tier: str) -> None:
     """Leave with the status that the results ask for."""
     complain(catalogue)
     if not results:
         raise nothing(tier)
-    if any(result.verdict == "failed" for result in results):
-        raise typer.Exit(FAILED)
-    if not all(result.green for result in results if result.verdict != "pending"):
-        raise typer.Exit(NOT_AS_RECORDED)
-    if not all(result.green for result in results):
-        raise typer.Exit(PENDING)
+    if status := exit_status(catalogue, results):
+        raise typer.Exit(status)
 
 
 def nothing(tier: str) -> typer.Exit:

@@ -1,24 +1,20 @@
-"""Settles claims under a live progress line (on a terminal; silent elsewhere)."""
+"""Settles claims while showing the progress."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column
 
 from edgebench.claim.claim import Case, Claim, Tier
 from edgebench.errors import StoreError
+from edgebench.report.progress import Display, shown
 from edgebench.report.result import Baselines, Result, assess
 from edgebench.run.case import Judged
 from edgebench.run.harness import open_session
 from edgebench.run.history import RunLog, new_uid
-from edgebench.run.job import Progress as Snapshot
 from edgebench.run.options import Options
 from edgebench.run.session import Key, Session
 
@@ -26,32 +22,14 @@ Settled = list[tuple[Case, dict[str, Judged]]]
 
 
 @contextmanager
-def live_session(options: Options) -> Iterator[Session]:
-    """A session that shows its progress; closed at the end.
+def live_session(options: Options, display: Display | None = None) -> Iterator[Session]:
+    """A session that shows its progress, on the given display if there is one; closed at the end.
 
     Raises:
         StoreError, SettingsError: as `open_session`.
     """
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("[bold]{task.description}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        # What runs now takes the room that is left, so that a narrow terminal loses nothing else.
-        TextColumn("{task.fields[running]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
-    )
-    with Progress(
-        *columns, console=console, transient=True, expand=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("starting", total=None, running="")
-
-        def notify(now: Snapshot) -> None:
-            done = now.cached + now.finished
-            running = "; ".join(now.running)
-            bar.update(task, description="trials", completed=done, total=done + now.waiting, running=running)
-
-        session = open_session(options, baseline=Baselines().get, notify=notify)
+    with nullcontext(display) if display is not None else shown() as told:
+        session = open_session(options, baseline=Baselines().get, notify=told.notify)
         try:
             yield session
         finally:
@@ -107,14 +85,22 @@ def _cases_at(claim: Claim, options: Options) -> list[tuple[Case, Tier]]:
     return [(case, tier) for case in claim.cases if (tier := options.tier_of(claim, case))]
 
 
-def run_claims(claims: Sequence[Claim], options: Options, warn: Callable[[str], object]) -> list[Result]:
+def run_claims(
+    claims: Sequence[Claim], options: Options, warn: Callable[[str], object], *, quiet: bool = False
+) -> list[Result]:
     """Settle the claims and hold every effect against its baseline; results in the order of the claims.
+
+    `quiet` shows no progress.
 
     The results go into the store's history too; `warn` is told when they could not.
     """
     baselines = Baselines()
     results: dict[Path, list[Result]] = {}
-    with live_session(options) as session, logged(session, claims, options, warn) as log:
+    with (
+        shown(quiet=quiet) as display,
+        live_session(options, display) as session,
+        logged(session, claims, options, warn) as log,
+    ):
         for claim, settled in settle_claims(session, claims, options):
             tiers = {case.id: tier for case, tier in _cases_at(claim, options)}
             results[claim.path] = [
@@ -124,4 +110,6 @@ def run_claims(claims: Sequence[Claim], options: Options, warn: Callable[[str], 
             ]
             for result in results[claim.path]:
                 log.add(result.to_json())
+            display.notify(session.progress())
+            display.settled(claim.id, results[claim.path])
     return [result for claim in claims for result in results.get(claim.path, ())]

@@ -34,22 +34,22 @@ class Side:
     entries: Mapping[Item, Entry]
 
 
-def find_side(name: str, store: Path) -> Side:
+def find_side(name: str | None, store: Path) -> Side:
     """The side that a name stands for.
 
     Args:
         name: a run number (`12`), `last`, `last~1`, the beginning of a commit, `torch=2.14.0`; a store's file stands
-            for the newest results that it has, `FILE@NAME` for that name in it.
+            for the newest results that it has, `FILE@NAME` for that name in it; None stands for those of `store`.
         store: where names without a file are looked up.
 
     Raises:
         SettingsError: when nothing is called so; says what there is.
         StoreError: when a store is missing or cannot be read.
     """
-    path, inside = _split(name, store)
+    path, inside = (store, None) if name is None else _split(name, store)
     with closing(open_existing(path)) as opened:
         chosen = _choose(inside, runs(opened), path)
-        return Side(name, _told(chosen), _newest(opened, chosen))
+        return Side(name or str(store), _told(chosen), _newest(opened, chosen))
 
 
 def _split(name: str, store: Path) -> tuple[Path, str | None]:

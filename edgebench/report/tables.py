@@ -57,7 +57,7 @@ def measured(result: Result) -> str:
     return number(result.value) + interval
 
 
-def _published(result: Result) -> str:
+def published(result: Result) -> str:
     return number(result.published) + (
         f" {result.unit}" if result.unit and result.published is not None else ""
     )
@@ -71,7 +71,7 @@ def summary(results: Sequence[Result]) -> str:
         claim = result.claim if result.claim != shown else ""
         shown = result.claim
         rows.append(
-            [claim, result.item, _published(result), measured(result), result.n or "–", result.label,
+            [claim, result.item, published(result), measured(result), result.n or "–", result.label,
              state_of(result)]
         )  # fmt: skip
     headers = ["claim", "effect", "published", "measured [interval]", "n", "verdict", "baseline"]
@@ -119,19 +119,24 @@ def moved(results: Sequence[Result]) -> str:
     return "\n".join(f"{result.id}: {result.moved}" for result in results if result.moved)
 
 
-def failure(result: Result) -> str:
-    """Why an item is red: where it stands, what was expected and measured, side by side."""
+def failure(result: Result, width: int | None = None) -> str:
+    """Why an item is red: where it stands, what was expected and measured, side by side.
+
+    Args:
+        width: of the terminal, for which a wider table becomes a list. None: the table, with sentences of 118 columns.
+    """
     # The first words are all that pytest's short summary shows.
     what = result.label if result.verdict in ("failed", "invalid") else STATE[result.baseline].lstrip("✗– ")
-    lines = [
+    head = [
         f"{what}: {result.id} at tier {result.tier}",
-        result.location,
+        result.location,  # never broken, so that terminals can open it
         f"claim: {result.statement} ({result.where})",
         f"effect: {result.expression}  {result.expectation}"
         + (f"  margin {result.margin:g}" if result.margin else ""),
-        "",
     ]
-    rows: list[list[object]] = [["published", _published(result), "", "", "the paper's claim", "", ""]]
+    lines = [each if width is None or each == result.location else _filled(each, width) for each in head]
+    lines.append("")
+    rows: list[list[object]] = [["published", published(result), "", "", "the paper's claim", "", ""]]
     if (stored := result.expected) is not None:
         shown = _interval(*stored["interval"]) if stored["interval"] else "exact"
         label = stored["verdict"] + (f" ({stored['subtype']})" if stored["subtype"] else "")
@@ -146,11 +151,19 @@ def failure(result: Result) -> str:
         ["measured", number(result.value), shown, result.n or "", result.label, "", STATE[result.baseline]]
     )
     headers = ["", "value", "interval", "n", "verdict", "tolerance", ""]
-    lines.append(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
-    lines.append("")
-    lines += [
-        textwrap.fill(sentence, 118, initial_indent="- ", subsequent_indent="  ") for sentence in result.said
-    ]
+    table = tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
+    if width is not None and max(map(len, table.splitlines())) > width:
+        told = (", ".join(str(each) for each in row[1:] if each not in ("", "–")) for row in rows)
+        table = "\n".join(
+            _filled(f"{row[0]}: {text or '–'}", width) for row, text in zip(rows, told, strict=True)
+        )
+    lines += [table, ""]
+    width = width or 118
+    lines += [_filled(f"- {sentence}", width) for sentence in result.said]
     if result.note:
-        lines.append(textwrap.fill(f"note: {' '.join(result.note.split())}", 118, subsequent_indent="  "))
+        lines.append(_filled(f"note: {' '.join(result.note.split())}", width))
     return "\n".join(lines)
+
+
+def _filled(text: str, width: int) -> str:
+    return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)

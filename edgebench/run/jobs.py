@@ -246,7 +246,7 @@ class Jobs:
                 self.store.release(job.trial.hash, self.identity)
             raise
         for job in leased:
-            job.running = True
+            job.running, job.started = True, time.monotonic()
             job.training = self._outcome_of(job.trial) if job.trial.quantises else None
 
     def _submitted(self, job: Job) -> Trial:

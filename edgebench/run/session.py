@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from edgebench.claim.claim import Case, Claim, Effect, Tier
@@ -17,10 +18,11 @@ from edgebench.judge.effects import arms_to_run, judge_effect
 from edgebench.judge.verdict import Pending, Verdict
 from edgebench.run.case import CaseState, Judged
 from edgebench.run.executor import Executor
-from edgebench.run.job import Job, Progress
+from edgebench.run.job import Job, Progress, any_alone, failure_of
 from edgebench.run.jobs import Jobs
 from edgebench.run.order import Outlook, promise
 from edgebench.run.record import Measured, Status
+from edgebench.run.remaining import Remaining
 from edgebench.run.store import Store
 from edgebench.run.trial import Trial, quantised, trials_of
 
@@ -61,6 +63,7 @@ class Session:
         self.notify = notify
         self._deadline = None if time_budget is None else time.monotonic() + time_budget
         self.jobs = Jobs(store, executor)
+        self._remaining = Remaining(self.jobs, self.outlook, executor)
         self._cases: dict[Key, CaseState] = {}
 
     def add(self, claim: Claim, case: Case, tier: Tier) -> Key:
@@ -112,7 +115,8 @@ class Session:
         return order + [keys[id(state)] for state, _ in self._order(None)]
 
     def progress(self) -> Progress:
-        return self.jobs.progress()
+        more = any(state.pending and len(state.looks) > 1 for state in self._cases.values())
+        return replace(self._remaining.added_to(self.jobs.progress()), more=more)
 
     def close(self) -> None:
         """Stop whatever still runs, give its leases back, and close the store."""
@@ -145,7 +149,7 @@ class Session:
                 self._advance(state)
         ranked = [(state, self._open(state)) for state in others if state.pending]
         # What runs alone comes last, when no work is left that could run beside other work.
-        ranked.sort(key=lambda each: (not _alone(each[1]), self._promise(*each)), reverse=True)
+        ranked.sort(key=lambda each: (not any_alone(each[1]), self._promise(*each)), reverse=True)
         return ranked if wanted is None else [(wanted, self._open(wanted)), *ranked]
 
     def _open(self, state: CaseState) -> list[Job]:
@@ -252,7 +256,7 @@ class Session:
                 observed[place] = record.measured
         for effect in list(state.pending.values()):
             jobs = self._jobs_of(state, effect)
-            if (failure := _failure(jobs)) is not None:
+            if (failure := failure_of(jobs)) is not None:
                 state.settle(Judged(effect, None, failure))
                 continue
             try:
@@ -285,16 +289,3 @@ class Session:
             if arm in arms:
                 found.setdefault(trial_hash, (arm, self.jobs[trial_hash]))
         return list(found.values())
-
-
-def _alone(jobs: list[Job]) -> bool:
-    return any(job.trial.alone for job in jobs)
-
-
-def _failure(jobs: list[tuple[str, Job]]) -> str | None:
-    """What became of the first trial that failed, or None when all of them have an outcome."""
-    for arm, job in jobs:
-        record = job.record
-        if record is not None and not record.status.is_outcome:
-            return f"arm '{arm}', trial {job.trial.describe()}: {record.status}: {record.message}"
-    return None

@@ -133,3 +133,13 @@ def test_a_baseline_of_another_claim_is_refused(tmp_path: Path) -> None:
     assert any(
         "it is the baseline of demo/other at smoke; expected demo/trained" in said for said in found.said
     )
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_failure_fits_a_narrow_terminal(tmp_path: Path, width: int) -> None:
+    for each in judged(tmp_path):
+        text = failure(each, width)
+        assert each.location in text.splitlines(), "terminals open it by a click"
+        assert all(len(line) <= width for line in text.splitlines() if line != each.location)
+        assert "published: 3 points, the paper's claim" in " ".join(text.split())
+    assert failure(judged(tmp_path)[0], 200).splitlines()[5].startswith("           value")

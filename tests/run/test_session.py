@@ -138,7 +138,7 @@ def test_progress_counts_trials(bench: Bench) -> None:
     seen: list[Progress] = []
     session.notify = seen.append
     session.settle(session.add(claim, claim.cases[0], claim.cases[0].tiers["smoke"]))
-    assert seen[0] == Progress(("micronet on digits, seed 0",), 0, 0, 4)
+    assert seen[0] == Progress(("micronet on digits, seed 0",), 0, 0, 4, left=None, unknown=4, more=False)
     assert [each.finished for each in seen] == [0, 1, 2, 3]
     last = session.progress()
     assert (last.running, last.cached, last.finished, last.waiting) == ((), 0, 4, 0)
