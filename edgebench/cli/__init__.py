@@ -1,4 +1,4 @@
-"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | schema | data`."""
+"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | …`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgebench import __version__
-from edgebench.cli import baselines, claims, data, history, plan, running
+from edgebench.cli import baselines, claims, data, history, plan, running, summary
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.errors import EdgebenchError, SettingsError
 
@@ -60,10 +60,12 @@ app.command("plan")(plan.plan)
 app.command("run")(running.run)
 _baseline = _group("Record and compare the results that claims are held against.")
 _baseline.command("record")(baselines.record)
+_baseline.command("refresh")(baselines.refresh)
 _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
 app.command("history")(history.history)
 app.command("compare")(history.compare)
+app.command("summary")(summary.summary)
 app.command("schema")(claims.schema)
 _data = _group("Get datasets.")
 _data.command("fetch")(data.fetch)
