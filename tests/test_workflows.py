@@ -72,8 +72,10 @@ def test_nothing_from_outside_is_put_into_scripts(path: Path) -> None:
 def test_commands_exist(path: Path) -> None:
     found = [commands.complaint(words) for words in commands.in_script(scripts(path))]
     assert not [each for each in found if each]
-    for name in re.findall(r"(?:python )?(tools/\S+\.py|\.ci/run)", scripts(path)):
+    for name in re.findall(r"tools/\S+\.py|\.ci/run", scripts(path)):
         assert (TOP / name).is_file()
+    for name in re.findall(r"python -m (tools\.\w+)", scripts(path)):
+        assert (TOP / name.replace(".", "/") / "__main__.py").is_file()
 
 
 def test_options_of_pytest_exist(path: Path) -> None:

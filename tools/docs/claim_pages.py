@@ -61,8 +61,8 @@ def _index(papers: dict[str, Paper], claims: list[Claim], stored: dict[str, Stor
     lines = [
         "# Claims",
         "",
-        f"{len(claims)} claims of {len(papers)} papers, with the verdicts that are recorded in `baselines/`. A claim may "
-        "have several items: effects, and cases of its matrix.",
+        f"{len(claims)} claims of {len(papers)} papers, with the verdicts that are recorded in `baselines/`. A "
+        "claim may have several items: effects, and cases of its matrix.",
     ]
     for tier in TIERS:
         if not any(tier in found for found in stored.values()):
@@ -109,7 +109,9 @@ def _claim(top: Path, claim: Claim, paper: Paper, stored: Stored) -> str:
     ]
     if claim.note:
         lines += ["", '!!! note "Note"', "", f"    {text(claim.note)}"]
-    items = {item_key(key, case.id): (case, effect) for case in claim.cases for key, effect in case.effects.items()}
+    items = {
+        item_key(key, case.id): (case, effect) for case in claim.cases for key, effect in case.effects.items()
+    }
     lines += ["", "## What is claimed", "", _expected(items)]
     for tier in claim.tiers:
         lines += ["", f"## At tier {tier}", "", *_recorded(claim, items, tier, stored.get(tier))]
@@ -127,7 +129,9 @@ def _expected(items: dict[str, tuple[Case, Effect]]) -> str:
          text(number(effect.published)), text(effect.unit)]
         for item, (_, effect) in items.items()
     ]  # fmt: skip
-    return table(["item", "value", "expected", "margin", "published", "unit"], rows, right=("margin", "published"))
+    return table(
+        ["item", "value", "expected", "margin", "published", "unit"], rows, right=("margin", "published")
+    )
 
 
 def _recorded(
@@ -144,9 +148,7 @@ def _recorded(
         if effect.interval is not None:
             shown += f" [{number(effect.interval[0])}, {number(effect.interval[1])}]"
         verdict = f"{effect.verdict}{f' ({effect.subtype})' if effect.subtype else ''}"
-        rows.append(
-            [code(item), text(shown), str(len(effect.seeds)), text(verdict), text(effect.reason)]
-        )
+        rows.append([code(item), text(shown), str(len(effect.seeds)), text(verdict), text(effect.reason)])
         if item in items and effect.interval is not None:
             drawn += ["", _picture(item, items[item][1], effect)]
     said = f"Recorded by {text(who.by)}, {who.when}, with torch {text(torch)}: {text(who.why)}"

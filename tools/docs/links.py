@@ -1,4 +1,4 @@
-"""Links of a built site: every one that stays inside leads to a file, and to an anchor in it; nothing is loaded from outside."""
+"""Links of a built site: those within it lead to a file, and to an anchor in it; nothing is loaded from outside."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def broken(site: Path) -> list[str]:
                 continue
             if said := _problem(path, target, pages):
                 found[said].append(here)
-    return [f"{said} (in {', '.join(where[:3])}{', …' if len(where) > 3 else ''})" for said, where in found.items()]
+    return [
+        f"{said} (in {', '.join(where[:3])}{', …' if len(where) > 3 else ''})"
+        for said, where in found.items()
+    ]
 
 
 def _problem(path: Path, target: str, pages: dict[Path, _Page]) -> str | None:

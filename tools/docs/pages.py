@@ -51,7 +51,7 @@ def write(top: Path, build: Path) -> Path:
 
 
 def relinked(text: str) -> str:
-    """A document from the top folder as a page: links into `docs/` lead to pages, those to other files are plain text."""
+    """A document from the top folder as a page: links into `docs/` lead to pages, others are plain text."""
 
     def link(found: re.Match[str]) -> str:
         label, target = found[1], found[2]

@@ -1,4 +1,7 @@
-"""Pictures of intervals against margins, as SVG in the colours of the page, drawn from verdicts that the judge gives."""
+"""Pictures of intervals against margins, as SVG, drawn from verdicts that the judge gives.
+
+They have the width of the page, and are for both of its schemes: lines and letters take the colour of its text.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from edgebench.judge.verdict import Verdict, judge_seeds
 WIDTH, HEIGHT = 640, 96
 _LEFT, _RIGHT, _AXIS, _BAR, _SEEDS = 16, 624, 66, 30, 46
 LOOKS = (5, 10, 20)
+_STEP = 9  # has no divisor in common with any look
 # What is green, red and in between; the words are written too, for who does not tell them apart.
 _COLOURS = {"reproduced": "#2e9e5b", "contradicted": "#d1495b", "inconclusive": "#c98a12"}
 
@@ -28,8 +32,10 @@ class Example:
 
     @property
     def values(self) -> list[float]:
+        """The seeds in an order that puts small and large values at the beginning already."""
         half = (self.seeds - 1) / 2
-        return [self.mean + self.spread * (number - half) / half for number in range(self.seeds)]
+        order = [number * _STEP % self.seeds for number in range(self.seeds)]
+        return [self.mean + self.spread * (number - half) / half for number in order]
 
     def verdict(self) -> Verdict:
         found = judge_seeds(self.values, parse_expectation(self.expect), self.margin, LOOKS)
@@ -102,10 +108,11 @@ def draw(verdict: Verdict, expectation: Expectation, margin: float) -> str:
         f'<rect x="{start}" y="8" width="{round(end - start, 1)}" height="{_AXIS - 8}" fill="#2e9e5b" opacity="0.14"/>',
         f'<line x1="{_LEFT}" y1="{_AXIS}" x2="{_RIGHT}" y2="{_AXIS}" stroke="currentColor"/>',
         *(_mark(x(value), value, dashed=value != expectation.target) for value in _marks(lines, expectation)),
-        f'<line x1="{x(verdict.low)}" y1="{_BAR}" x2="{x(verdict.high)}" y2="{_BAR}" stroke="{colour}" stroke-width="5"/>',
+        f'<line x1="{x(verdict.low)}" y1="{_BAR}" x2="{x(verdict.high)}" y2="{_BAR}" stroke="{colour}"'
+        ' stroke-width="5"/>',
         *(_end(x(value), colour) for value in (verdict.low, verdict.high)),
         f'<circle cx="{x(verdict.value)}" cy="{_BAR}" r="6" fill="{colour}"/>',
-        *(f'<circle cx="{x(value)}" cy="{_SEEDS}" r="3" fill="currentColor" opacity="0.45"/>' for value in verdict.values),
+        *(_seed(x(value)) for value in verdict.values),
         "</svg>",
     ]  # fmt: skip
     return "".join(parts)
@@ -121,6 +128,10 @@ def _mark(x: float, value: float, *, dashed: bool) -> str:
         f'<line x1="{x}" y1="8" x2="{x}" y2="{_AXIS + 5}" stroke="currentColor"{dash}/>'
         f'<text x="{x}" y="{_AXIS + 22}" text-anchor="middle" font-size="14" fill="currentColor">{value:.4g}</text>'
     )
+
+
+def _seed(x: float) -> str:
+    return f'<circle cx="{x}" cy="{_SEEDS}" r="3" fill="currentColor" opacity="0.45"/>'
 
 
 def _end(x: float, colour: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -55,18 +56,35 @@ def _commands() -> str:
     for name, command in _walk("edgebench", typer.main.get_command(cli.app)):
         said, _, example = inspect.cleandoc(command.help or "").partition("Example: ")
         example, _, more = example.partition("\n")
-        lines += [f"## {name}", "", text(said)]
+        lines += [f"## {name}", "", prose(said.strip())]
         if more.strip():
-            lines += ["", text(more)]
+            lines += ["", prose(more.strip())]
         rows = [
             [code(", ".join(each.opts) if each.param_type_name == "option" else each.metavar or each.name.upper()),
-             text(getattr(each, "help", "") or "")]
+             prose(getattr(each, "help", "") or "")]
             for each in command.params
         ]  # fmt: skip
         lines += ["", table(["argument or option", ""], rows), ""] if rows else [""]
         if example:
             lines += ["```bash", example.strip(), "```", ""]
     return "\n".join(lines)
+
+
+def prose(said: str) -> str:
+    """Text of a docstring or description, what stands between backticks in the letters of code."""
+    return "".join(
+        code(part) if odd else _text(part)
+        for part, odd in zip(said.split("`"), cycle((False, True)), strict=False)
+    )
+
+
+def _text(part: str) -> str:
+    """As `text`, with the spaces at both ends, which separate the part from code."""
+    return (
+        part[: len(part) - len(part.lstrip())] + text(part) + part[len(part.rstrip()) :]
+        if part.strip()
+        else part
+    )
 
 
 def _walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
@@ -81,7 +99,12 @@ def _metrics() -> str:
     lines = ["# Metrics", "", "What an effect may read of an arm (`arm.metric`), by the kind of the claim."]
     for kind, metrics in METRICS.items():
         rows = [
-            [code(name), text(metric.summary), text(metric.unit), "" if metric.worst is None else f"{metric.worst:g}"]
+            [
+                code(name),
+                prose(metric.summary),
+                text(metric.unit),
+                "" if metric.worst is None else f"{metric.worst:g}",
+            ]
             for name, metric in metrics.items()
         ]
         lines += ["", f"## {kind}", "", table(["metric", "what it is", "unit", "when diverged"], rows)]
@@ -96,26 +119,38 @@ def _schema() -> str:
         "",
         "Generated from the models that also load claim files. `edgebench schema` prints it as a JSON schema.",
     ]
-    for name, definition in schema["$defs"].items():
+    for name, definition in sorted(schema["$defs"].items(), key=lambda each: _rank(each[0])):
         if "properties" not in definition:
             continue
         lines += ["", f"## {_title(name)} {{ #{name.lower()} }}", ""]
         if said := definition.get("description"):
-            lines += [text(said), ""]
+            lines += [prose(said), ""]
         required = definition.get("required", [])
         rows = [
-            [code(key), _type(value), ("required. " if key in required else "") + text(value.get("description", ""))]
+            [
+                code(key),
+                _type(value),
+                ("required. " if key in required else "") + prose(value.get("description", "")),
+            ]
             for key, value in definition["properties"].items()
         ]
         lines.append(table(["key", "value", ""], rows))
     return "\n".join(lines) + "\n"
 
 
+def _rank(name: str) -> tuple[int, bool, str]:
+    """Files first, those of trained claims before those of other kinds, then what stands in them."""
+    parts = ("Claim", "Tiers", "Tier", "File")
+    place = next((number for number, part in enumerate(parts) if name.endswith(part)), len(parts))
+    return place, not name.removeprefix("Partial").startswith("Train"), name
+
+
 def _title(name: str) -> str:
     """A heading for a model: `PartialTrainSettings` → `Train settings`."""
     short = name.removeprefix("Partial").removesuffix("File")
-    words = "".join(f" {letter.lower()}" if letter.isupper() and place else letter for place, letter in enumerate(short))
-    return words
+    return "".join(
+        f" {letter.lower()}" if letter.isupper() and place else letter for place, letter in enumerate(short)
+    )
 
 
 def _type(value: dict[str, Any]) -> str:
@@ -160,6 +195,8 @@ def _is_public(path: Path) -> bool:
     """Whether a module defines something that is documented and meant for others."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return any(
-        isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_") and ast.get_docstring(node)
+        isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and ast.get_docstring(node)
         for node in tree.body
     )
