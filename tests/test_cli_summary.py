@@ -32,3 +32,9 @@ def test_from_a_run_to_its_summary(shell: Shell) -> None:
     assert "there are no runs at tier short in this store" in shell.err
     assert shell("summary", "--badge", "no/such/folder.json") == options.USAGE
     assert shell("summary", "--within", "soon") == options.USAGE
+
+
+def test_help_shows_an_example(shell: Shell) -> None:
+    for command in (["summary"], ["baseline", "refresh"]):
+        assert shell(*command, "--help") == 0
+        assert f"Example: edgebench {' '.join(command)}" in " ".join(shell.out.split())

@@ -83,3 +83,11 @@ def test_an_exact_value_has_no_interval_to_draw() -> None:
 def test_captions_are_escaped() -> None:
     assert not re.search(r"'> 0'", pictures.example("reproduced"))
     assert "&gt; 0" in pictures.example("reproduced")
+
+
+def test_numbers_do_not_lie_on_each_other() -> None:
+    assert pictures.readable([(100, 0.3), (90, 0.0), (60, -0.3), (134, 1.0)]) == [
+        (100, 0.3),
+        (60, -0.3),
+        (134, 1.0),
+    ]

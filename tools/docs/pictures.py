@@ -13,6 +13,7 @@ from edgebench.judge.expectation import Expectation, parse_expectation
 from edgebench.judge.verdict import Verdict, judge_seeds
 
 WIDTH, HEIGHT = 640, 96
+_ROOM = 34  # between the middles of two numbers
 _LEFT, _RIGHT, _AXIS, _BAR, _SEEDS = 16, 624, 66, 30, 46
 LOOKS = (5, 10, 20)
 _STEP = 9  # has no divisor in common with any look
@@ -96,6 +97,10 @@ def draw(verdict: Verdict, expectation: Expectation, margin: float) -> str:
     def x(value: float) -> float:
         return round(_LEFT + (value - low) / (high - low) * (_RIGHT - _LEFT), 1)
 
+    # What decides first, then what it is compared with.
+    marks = list(
+        dict.fromkeys([*(each for each in (first, last) if each is not None), expectation.target, *lines])
+    )
     colour = _COLOURS[verdict.outcome]
     start, end = x(low if first is None else first), x(high if last is None else last)
     title = (
@@ -107,7 +112,8 @@ def draw(verdict: Verdict, expectation: Expectation, margin: float) -> str:
         f"<title>{html.escape(title)}</title>",
         f'<rect x="{start}" y="8" width="{round(end - start, 1)}" height="{_AXIS - 8}" fill="#2e9e5b" opacity="0.14"/>',
         f'<line x1="{_LEFT}" y1="{_AXIS}" x2="{_RIGHT}" y2="{_AXIS}" stroke="currentColor"/>',
-        *(_mark(x(value), value, dashed=value != expectation.target) for value in _marks(lines, expectation)),
+        *(_mark(x(value), dashed=value != expectation.target) for value in marks),
+        *(_label(place, value) for place, value in readable([(x(value), value) for value in marks])),
         f'<line x1="{x(verdict.low)}" y1="{_BAR}" x2="{x(verdict.high)}" y2="{_BAR}" stroke="{colour}"'
         ' stroke-width="5"/>',
         *(_end(x(value), colour) for value in (verdict.low, verdict.high)),
@@ -118,16 +124,23 @@ def draw(verdict: Verdict, expectation: Expectation, margin: float) -> str:
     return "".join(parts)
 
 
-def _marks(lines: Sequence[float], expectation: Expectation) -> list[float]:
-    return sorted({*lines, expectation.target})
+def readable(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The numbers that have room below the axis; of two that have not, the one that comes first in the list."""
+    found: list[tuple[float, float]] = []
+    for x, value in places:
+        if all(abs(x - other) >= _ROOM for other, _ in found):
+            found.append((x, value))
+    return found
 
 
-def _mark(x: float, value: float, *, dashed: bool) -> str:
+def _mark(x: float, *, dashed: bool) -> str:
     dash = ' stroke-dasharray="5 4"' if dashed else ""
-    return (
-        f'<line x1="{x}" y1="8" x2="{x}" y2="{_AXIS + 5}" stroke="currentColor"{dash}/>'
-        f'<text x="{x}" y="{_AXIS + 22}" text-anchor="middle" font-size="14" fill="currentColor">{value:.4g}</text>'
-    )
+    return f'<line x1="{x}" y1="8" x2="{x}" y2="{_AXIS + 5}" stroke="currentColor"{dash}/>'
+
+
+def _label(x: float, value: float) -> str:
+    y = _AXIS + 22
+    return f'<text x="{x}" y="{y}" text-anchor="middle" font-size="14" fill="currentColor">{value:.4g}</text>'
 
 
 def _seed(x: float) -> str:
