@@ -12,6 +12,7 @@ from edgebench.report.result import Result
 from edgebench.report.tables import LETTERS, STATE, claims_holding, measured, number
 
 LIMIT = 900_000  # bytes; GitHub refuses a summary of more than 1 MiB as a whole
+_FOLDED = 10  # items that are listed openly
 _VERDICTS = tuple(LETTERS)
 
 
@@ -25,7 +26,9 @@ def night_summary(night: Night) -> str:
         parts += ["### Changed", _changed(changed)]
     for group, told in _LISTED.items():
         if found := night.of(group):
-            parts += [f"### {str(group).capitalize()}: {len(found)}", told, _listed(found, night)]
+            lines = _listed(found, night)
+            shown = lines if len(found) <= _FOLDED else folded("All of them", lines)
+            parts += [f"### {str(group).capitalize()}: {len(found)}", told, shown]
     if moved := [result for result in night.results if result.moved]:
         lines = "\n".join(f"- {code(result.id)}: {text(result.moved)}" for result in moved)
         parts.append(folded(f"Moved since the first accepted baseline: {len(moved)}", lines))
@@ -56,7 +59,9 @@ def headline(night: Night) -> str:
 def badge(night: Night) -> dict[str, Any]:
     """The night for a badge, in the schema of shields.io's endpoint (version 1)."""
     colour = "red" if night.of(Group.changed) else "orange" if night.unwatched else "brightgreen"
-    if colour == "brightgreen" and night.of(Group.failed):
+    if colour == "brightgreen" and not night.of(Group.kept):
+        colour = "lightgrey"
+    elif colour == "brightgreen" and night.of(Group.failed):
         colour = "yellowgreen"
     return {
         "schemaVersion": 1,
