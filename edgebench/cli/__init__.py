@@ -1,4 +1,4 @@
-"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | …`."""
+"""The command line: `edgebench list | show | validate | plan | run | baseline | history | compare | schema | data`."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
 app.command("history")(history.history)
 app.command("compare")(history.compare)
-app.command("summary")(summary.summary)
 app.command("schema")(claims.schema)
 _data = _group("Get datasets.")
 _data.command("fetch")(data.fetch)
 app.add_typer(_data, name="data")
+app.command("summary")(summary.summary)
