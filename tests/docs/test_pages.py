@@ -52,6 +52,14 @@ def test_every_claim_has_a_page_with_its_effects_and_its_file(build: Path) -> No
     assert "<code>plain.top1 - dropblock.top1</code>" in text
 
 
+def test_a_page_without_a_place_comes_after_those_on_use() -> None:
+    nav = pages.navigation(
+        {"index.md": "# EdgeBench", "json.md": "# For scripts\n\nText", "contributing.md": "# C"}
+    )
+    assert nav[1]["Use"][-1] == {"For scripts": "json.md"}
+    assert nav[2]["Contribute"][-1] == {"The guide": "contributing.md"}
+
+
 def test_pictures_are_put_in(build: Path) -> None:
     text = (build / "pages" / "verdicts.md").read_text()
     assert "<!-- picture" not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +30,34 @@ def write(top: Path, build: Path) -> Path:
         path = made / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_PICTURE.sub(lambda found: pictures.example(found[1]), text), encoding="utf-8")
-    shutil.copytree(top / "docs" / "assets", made / "assets")
+    # Pictures and styles; the pages of the folder have just been written.
+    shutil.copytree(top / "docs", made, ignore=shutil.ignore_patterns("*.md", "*.toml"), dirs_exist_ok=True)
     template = (top / "docs" / "zensical.toml").read_text(encoding="utf-8")
     if NAV not in template:
         raise ValueError(f"docs/zensical.toml has no line '{NAV}'")
-    written: list[Any] = [
-        {"Start": "index.md"},
-        {"Use": [
-            {"How verdicts work": "verdicts.md"},
-            {"Your own data, model or device": "your-own.md"},
-            {"Every night": "nightly.md"},
-            {"Beyond one machine": "scaling.md"},
-        ]},
-        {"Contribute": [{"Write a claim": "write-a-claim.md"}, {"The guide": "contributing.md"}]},
-    ]  # fmt: skip
-    nav = [*written, {"Claims": claims_nav}, {"Reference": reference_nav}]
+    nav = [*navigation(pages), {"Claims": claims_nav}, {"Reference": reference_nav}]
     config = build / "zensical.toml"
     text = template.replace(NAV, f"nav = {_toml(nav)}").replace("SOURCES", json.dumps(str(top)))
     config.write_text(text, encoding="utf-8")
     return config
+
+
+def navigation(pages: Mapping[str, str]) -> list[Any]:
+    """The written pages in the order of a reader's way; those without a place in it come after those on use."""
+    use = {
+        "verdicts.md": "How verdicts work",
+        "your-own.md": "Your own data, model or device",
+        "nightly.md": "Every night",
+        "scaling.md": "Beyond one machine",
+    }
+    contribute = {"write-a-claim.md": "Write a claim", "contributing.md": "The guide"}
+    for name in sorted(set(pages) - {"index.md", *use, *contribute}):
+        use[name] = pages[name].partition("\n")[0].removeprefix("# ")
+    parts = {"Use": use, "Contribute": contribute}
+    return [
+        {"Start": "index.md"},
+        *({part: [{title: name} for name, title in of_part.items()]} for part, of_part in parts.items()),
+    ]
 
 
 def relinked(text: str) -> str:
