@@ -22,7 +22,7 @@ def summary(
         typer.Option(help="Write the JSON of a badge, too, for shields.io's endpoint.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Tell in Markdown what the newest run found. Example: edgebench summary --tier short >> "$GITHUB_STEP_SUMMARY"
+    """Tell in Markdown what the newest run found. Example: edgebench summary --tier short --badge badge.json
 
     Leaves with status 1 when a verdict flipped or a value drifted, and with 4 when something was not watched: the
     run was cut off, nothing was judged, or an item failed to run twice in a row.
