@@ -67,6 +67,10 @@ class DataError(EdgebenchError):
     """A dataset that is missing, truncated, or not of the documented layout."""
 
 
+class MissingDataError(DataError):
+    """A dataset, or weights, that are not on this machine; nothing is wrong with them or with the code."""
+
+
 class ModelError(EdgebenchError):
     """A model that cannot be built, converted or profiled."""
 

@@ -12,7 +12,19 @@ import typer
 from edgebench import __version__
 from edgebench.claim.excerpt import pointed
 from edgebench.claim.problems import ClaimFileError
-from edgebench.cli import baselines, claims, data, export, history, new, plan, report, running, schemas
+from edgebench.cli import (
+    baselines,
+    claims,
+    data,
+    export,
+    history,
+    new,
+    plan,
+    report,
+    running,
+    schemas,
+    summary,
+)
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
 from edgebench.cli.usage import ClickError, is_help, sentence
 from edgebench.errors import EdgebenchError, SettingsError
@@ -87,6 +99,7 @@ app.command("explain")(plan.explain)
 app.command("run")(running.run)
 _baseline = _group("Record and compare the results that claims are held against.")
 _baseline.command("record")(baselines.record)
+_baseline.command("refresh")(baselines.refresh)
 _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
 app.command("history")(history.history)
@@ -97,3 +110,4 @@ app.command("schema")(schemas.schema)
 _data = _group("Get datasets.")
 _data.command("fetch")(data.fetch)
 app.add_typer(_data, name="data")
+app.command("summary")(summary.summary)

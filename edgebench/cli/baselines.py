@@ -1,4 +1,4 @@
-"""`edgebench baseline record | diff`: the results that claims are held against."""
+"""`edgebench baseline record | refresh | diff`: the results that claims are held against."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ from edgebench.cli.options import (
     Workers,
 )
 from edgebench.cli.selection import complain, exit_status, leave, nothing, one, select, warn
+from edgebench.errors import SettingsError
+
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="What changed, old beside new, as text for a pull request.")
+]
 
 
 def record(
@@ -53,6 +58,40 @@ def record(
         raise nothing(tier)
 
 
+def refresh(
+    why: Annotated[str, typer.Option(help="Why what moved is right as it is now; goes into the files.")],
+    root: Root = DEFAULT_ROOT,
+    keyword: Keyword = None,
+    tier: Tier = "smoke",
+    store: StoreFile = None,
+    workers: Workers = None,
+    executor: Executor = "local",
+    address: Address = None,
+    resource: Resource = None,
+    device: Device = "cpu",
+    by: Annotated[str | None, typer.Option(help="Who records it (default: git's user.name).")] = None,
+    markdown: Markdown = False,
+) -> None:
+    """Record anew what flipped or drifted, and nothing else. Example: edgebench baseline refresh --why "torch 2.16" """
+    from edgebench.report.baseline_changes import changes_markdown
+    from edgebench.report.recording import sign
+    from edgebench.report.refreshing import refresh_baselines
+    from edgebench.run.options import Options
+
+    recorded = sign(by, why)
+    catalogue = load_catalogue([root.absolute()])
+    options = Options(tier, None, store, workers, None, executor, address, resource, device).check()
+    changes = refresh_baselines(select(catalogue.claims, keyword), options, recorded=recorded, warn=warn)
+    if markdown:
+        typer.echo(changes_markdown(changes, tier, recorded), nl=False)
+    else:
+        for change in changes:
+            typer.echo(f"{change.id}: {change.told}")
+        items = f"{len(changes)} item{'s' if len(changes) != 1 else ''}"
+        typer.echo(f"{items} recorded anew; every other one is as it was")
+    complain(catalogue)
+
+
 def diff(
     root: Root = DEFAULT_ROOT,
     keyword: Keyword = None,
@@ -64,14 +103,22 @@ def diff(
     resource: Resource = None,
     device: Device = "cpu",
     as_json: AsJson = False,
+    markdown: Markdown = False,
 ) -> None:
     """Show what is not as recorded, measured beside baseline. Example: edgebench baseline diff --tier short"""
+    from edgebench.report.baseline_changes import changes_markdown, changes_of
     from edgebench.report.documents import run_document, text_of
     from edgebench.report.live import run_claims
     from edgebench.report.result import orphans
     from edgebench.report.tables import failure, moved
     from edgebench.run.options import Options
 
+    if as_json and markdown:
+        raise SettingsError(
+            "--json and --markdown together",
+            expected="one of the two",
+            hint="the standard output holds one document",
+        )
     catalogue = load_catalogue([root.absolute()])
     results = run_claims(
         select(catalogue.claims, keyword),
@@ -86,10 +133,15 @@ def diff(
         typer.echo(text_of(run_document(tier, results, broken, exit_status(catalogue, results))))
         leave(catalogue, results, tier)
         return
-    if results:
+    if results and markdown:
+        typer.echo(changes_markdown(changes_of(catalogue.claims, results), tier), nl=False)
+        for result in red:
+            if result.baseline not in ("flipped", "drifted"):
+                typer.echo(f"{result.id}: {'; '.join(result.said)}", err=True)
+    elif results:
         typer.echo(
             "\n\n".join(failure(result) for result in red) or f"all {len(results)} items are as recorded"
         )
-    if slow := moved(results):
+    if not markdown and (slow := moved(results)):
         typer.echo(f"\n{slow}")
     leave(catalogue, results, tier)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edgebench.data.cache import DATA_VARIABLE
 from edgebench.data.digests import content_digest
 from edgebench.data.source import places
-from edgebench.errors import DataError
+from edgebench.errors import DataError, MissingDataError
 
 if TYPE_CHECKING:
     from edgebench.claim.detection import ScenesSettings
@@ -61,7 +61,7 @@ def locate(name: str) -> SceneSource:
                     raise DataError(f"'{missing[0]}' is missing", expected=_WANTED[name], where=str(root))
                 return SceneSource(name, root)
         searched.append(f"{folder} ({through})")
-    raise DataError(
+    raise MissingDataError(
         f"the scenes '{name}' are not here",
         expected=f"{_WANTED[name]} in {', '.join(searched)}",
         hint=f"unpack the official archives below a folder and set {DATA_VARIABLE} to it"

@@ -17,7 +17,7 @@ from edgebench import plugins
 from edgebench.data.cache import CACHE_VARIABLE, DATA_VARIABLE, cache_folder
 from edgebench.data.digests import content_digest
 from edgebench.data.listing import is_image_folder, list_images
-from edgebench.errors import DataError, did_you_mean
+from edgebench.errors import DataError, MissingDataError, did_you_mean
 
 if TYPE_CHECKING:
     from edgebench.claim.settings import DataSettings
@@ -253,6 +253,6 @@ def _missing(name: str, known: Known, places: list[tuple[Path, str]]) -> DataErr
         ways.append(f"run `edgebench data fetch {name}` to download it into {CACHE_VARIABLE}")
     ways.append("name the file itself with npz:PATH or folder:PATH")
     searched = ", ".join(f"{folder} ({through})" for folder, through in places)
-    return DataError(
+    return MissingDataError(
         f"the dataset '{name}' is not here", expected=f"it in {searched}", hint="; or ".join(ways)
     )

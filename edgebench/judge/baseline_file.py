@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -66,6 +67,73 @@ _Dumper.add_representer(list, _represent_list)
 _Dumper.add_representer(tuple, _represent_list)
 _Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(float, _represent_float)
+
+
+def renew(text: str, baseline: Baseline, items: Collection[str]) -> str:
+    """A stored baseline's text with these effects, who recorded it and the environment as in `baseline`.
+
+    Everything else stays as it stands, byte for byte: other effects, comments, the order.
+
+    Raises:
+        BaselineError: when the text is not laid out line by line, as `dump` writes it.
+    """
+    fresh = _parts(dump(baseline))
+    old = _parts(text)
+    if fresh is None or old is None or not {"recorded", "effects"} <= set(old.top):
+        raise BaselineError(
+            "its keys do not stand on lines of their own",
+            expected="the layout that `edgebench baseline record` writes",
+            hint="record it again",
+        )
+    top = {**old.top, "recorded": fresh.top["recorded"]}
+    if "environment" in fresh.top:
+        effects = top.pop("effects")  # the last key, also where the environment is new
+        top |= {"environment": fresh.top["environment"], "effects": effects}
+    blocks = {**old.effects, **{item: fresh.effects[item] for item in items}}
+    return old.above + "".join(top.values()) + "".join(blocks.values())
+
+
+class _Parts(NamedTuple):
+    """A baseline's text taken apart; joined in this order, the parts are the text."""
+
+    above: str
+    top: dict[str, str]
+    effects: dict[str, str]
+
+
+def _parts(text: str) -> _Parts | None:
+    """The lines above the first key, those of each key, and those of each effect; None in another layout.
+
+    What `effects` holds in `top` is its own line alone. A comment belongs to the key above it.
+    """
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    lines = text.splitlines(keepends=True)
+    top = _blocks(node, lines, len(lines))
+    if not isinstance(node, yaml.MappingNode) or top is None:
+        return None
+    below = {key.value: value for key, value in node.value}.get("effects")
+    if below is None or list(top)[-1] != "effects":
+        return None
+    effects = _blocks(below, lines, len(lines))
+    if effects is None:
+        return None
+    above = "".join(lines[: node.value[0][0].start_mark.line])
+    inside = "".join(effects.values())
+    return _Parts(above, {**top, "effects": top["effects"].removesuffix(inside)}, effects)
+
+
+def _blocks(node: yaml.Node | None, lines: Sequence[str], end: int) -> dict[str, str] | None:
+    """The lines of each key of a mapping, up to the next key; None unless each begins a line of its own."""
+    if not isinstance(node, yaml.MappingNode) or node.flow_style:
+        return None
+    starts = [key.start_mark.line for key, _ in node.value]
+    if any(later <= earlier for earlier, later in pairwise(starts)):
+        return None
+    names = [str(key.value) for key, _ in node.value]
+    return {
+        name: "".join(lines[start:stop])
+        for name, start, stop in zip(names, starts, [*starts[1:], end], strict=True)
+    }
 
 
 def load(path: Path | str) -> Baseline:

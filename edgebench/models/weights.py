@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from edgebench.data.cache import CACHE_VARIABLE, DATA_VARIABLE, cache_folder
 from edgebench.data.digests import content_digest
 from edgebench.data.source import data_folder, places
-from edgebench.errors import DataError, SettingsError, did_you_mean
+from edgebench.errors import DataError, MissingDataError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
     from edgebench.claim.settings import ModelSettings
@@ -188,7 +188,7 @@ def _named(name: str) -> Found:
                     where=str(path.with_suffix(".json")),
                 )
             return Found(path, NAMED[name], "EdgeBench's table")
-    raise DataError(
+    raise MissingDataError(
         f"the weights '{name}' are not here",
         expected=f"{name}.safetensors and {name}.json in {_listed(searched)}",
         hint=f"set {DATA_VARIABLE} to the folder that has `{FOLDER}` with both files",
@@ -206,7 +206,7 @@ def _torchvision(name: str) -> Found:
     for folder, _ in searched:
         if os.path.isfile(folder / file):
             return Found(folder / file, file.removesuffix(".pth").rpartition("-")[2], "its name")
-    raise DataError(
+    raise MissingDataError(
         f"torchvision's weights for '{name}' are not here",
         expected=f"{file} in {_listed(searched)}",
         hint=f"run `edgebench data fetch weights:{name}` to download them",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import getpass
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,25 +43,19 @@ def record_baselines(
         BaselineError: when a verdict is invalid (likewise), or a file cannot be written.
         SettingsError: without a reason.
     """
-    if not why.strip():
-        raise SettingsError("--why is empty", expected="why these results may be relied on")
-    today = datetime.datetime.now(datetime.UTC).date()
-    recorded = Recorded(by=(by or "").strip() or _author(), when=today, why=why)
+    recorded = sign(by, why)
+    today = recorded.when
     baselines = Baselines()
     written: list[Path] = []
     left_out: list[EdgebenchError] = []
     with live_session(options) as session, logged(session, claims, options, say) as log:
-        state = environment.state()
-        described: dict[str, JsonValue] = {
-            **session.executor.identity,
-            **{key: state[key] for key in ("python", "edgebench")},
-        }
+        described = describe(session.executor.identity)
         for claim, settled in settle_claims(session, claims, options):
             try:
                 before = _before(baselines, claim, options.tier, say)
-                effects = _effects(claim, settled, before)
+                effects = derive_all(claim, settled, before)
                 if before is not None and not afresh:
-                    effects = {key: _carry_first(new, key, before, today) for key, new in effects.items()}
+                    effects = {key: carry_first(new, key, before, today) for key, new in effects.items()}
             except (TrialError, BaselineError) as error:
                 left_out.append(error)
                 continue
@@ -69,12 +63,7 @@ def record_baselines(
             baseline = Baseline(
                 claim=claim.id, tier=options.tier, recorded=recorded, environment=described, effects=effects
             )
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(dump(baseline), encoding="utf-8")
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise BaselineError(f"cannot be written: {reason}", where=display_path(path)) from None
+            write(path, dump(baseline))
             verdicts = ", ".join(f"{item} {effect.verdict}" for item, effect in effects.items())
             say(f"{display_path(path)}: {verdicts}")
             for item, effect in effects.items():
@@ -87,14 +76,52 @@ def record_baselines(
                 assert tier is not None, "settled cases have the tier"
                 for each in judged.values():
                     log.add(assess(claim, case, tier, each, accepted).to_json())
+    complain(left_out)
+    return written
+
+
+def complain(left_out: Sequence[EdgebenchError]) -> None:
+    """Raise what kept claims from being recorded, all of it at once."""
     if len(left_out) > 1:
         raise TrialError(f"{len(left_out)} claims were left out:\n" + "\n".join(map(str, left_out)))
     if left_out:
         raise left_out[0]
-    return written
 
 
-def _effects(claim: Claim, settled: Settled, before: Baseline | None) -> dict[str, BaselineEffect]:
+def sign(by: str | None, why: str) -> Recorded:
+    """Who records today, and why.
+
+    Raises:
+        SettingsError: without a reason.
+    """
+    if not why.strip():
+        raise SettingsError("--why is empty", expected="why these results may be relied on")
+    today = datetime.datetime.now(datetime.UTC).date()
+    return Recorded(by=(by or "").strip() or _author(), when=today, why=why)
+
+
+def describe(identity: Mapping[str, str | int]) -> dict[str, JsonValue]:
+    """What a baseline says of the machines that its trials ran on, and of the versions of this process."""
+    state = environment.state()
+    return {**identity, **{key: state[key] for key in ("python", "edgebench")}}
+
+
+def write(path: Path, text: str) -> None:
+    """Write a baseline's file. Raises BaselineError when that cannot be done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BaselineError(f"cannot be written: {reason}", where=display_path(path)) from None
+
+
+def derive_all(claim: Claim, settled: Settled, before: Baseline | None) -> dict[str, BaselineEffect]:
+    """The effects of a new baseline by item; a reason that somebody wrote is kept while its verdict stays.
+
+    Raises:
+        TrialError, BaselineError: an effect without a verdict, or with an invalid one.
+    """
     stored = before.effects if before else {}
     effects: dict[str, BaselineEffect] = {}
     for case, judged in settled:
@@ -130,7 +157,7 @@ def _trial_seconds(judged: Judged) -> float | None:
     return float(f"{judged.seconds / count:.3g}") if count else None
 
 
-def _carry_first(new: BaselineEffect, item: str, before: Baseline, today: datetime.date) -> BaselineEffect:
+def carry_first(new: BaselineEffect, item: str, before: Baseline, today: datetime.date) -> BaselineEffect:
     """The effect with the first accepted baseline of its line, unless it is that one itself."""
     if (old := before.effects.get(item)) is None:
         return new

@@ -39,6 +39,7 @@ class Result:
         cached: how many of its trials came from the store.
         level: significance level of the interval, which holds over all looks of the verdict; None without interval.
         moved: a sentence on what has moved since the first accepted baseline, None when nothing has.
+        missing: it failed because data or weights are not on this machine.
         place: where its case stands on each axis of the claim's matrix; empty without one, and for trends.
     """
 
@@ -71,6 +72,7 @@ class Result:
     level: float | None = None
     moved: str | None = None
     place: tuple[Place, ...] = ()
+    missing: bool = False
 
     @property
     def id(self) -> str:
@@ -240,6 +242,7 @@ def assess(
         level=verdict.level if verdict else None,
         moved=held.moved,
         place=case.place,
+        missing=judged.missing,
     )
 
 

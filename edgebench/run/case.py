@@ -16,7 +16,8 @@ class Judged:
 
     Attributes:
         failure: what went wrong, when it cannot be judged.
-        pending: what is still missing, when the time budget ended before a verdict.
+        missing: it failed because data or weights are not on this machine.
+        pending: what is still to be done, when the time budget ended before a verdict.
         cached, trained: how many of its trials came from the store, and how many were run.
         diverged: how many of its trials diverged; they count with their worst values.
         seconds: how long its trials took, all of them together, whoever ran them.
@@ -27,6 +28,7 @@ class Judged:
     verdict: Verdict | None
     failure: str | None = None
     pending: str | None = None
+    missing: bool = False
     cached: int = 0
     trained: int = 0
     diverged: int = 0

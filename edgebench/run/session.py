@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from edgebench.claim.claim import Case, Claim, Effect, Tier
-from edgebench.errors import EdgebenchError
+from edgebench.errors import EdgebenchError, MissingDataError
 from edgebench.judge.effects import arms_to_run, judge_effect
 from edgebench.judge.verdict import Pending, Verdict
 from edgebench.run.case import CaseState, Judged
@@ -27,7 +27,6 @@ from edgebench.run.store import Store
 from edgebench.run.trial import Trial, quantised, trials_of
 
 _POLL = 0.2  # seconds between looks at trials that another process runs
-
 
 Key = tuple[str, str]  # the claim's file, because two roots may hold equal ids, and the case id
 
@@ -227,8 +226,9 @@ class Session:
             try:
                 self._need(state)
             except EdgebenchError as error:
+                missing = isinstance(error, MissingDataError)
                 for effect in list(state.pending.values()):
-                    state.settle(Judged(effect, None, str(error)))
+                    state.settle(Judged(effect, None, str(error), missing=missing))
                 return
             if any(self.jobs[trial_hash].record is None for trial_hash in state.needed.values()):
                 return

@@ -6,7 +6,7 @@ import pytest
 
 from edgebench.claim.detection import ScenesSettings
 from edgebench.data.scenes import digest, locate
-from edgebench.errors import DataError
+from edgebench.errors import DataError, MissingDataError
 from tests.data import scene_fixtures
 
 
@@ -41,7 +41,7 @@ def test_voc_may_have_a_folder_of_its_own(data: Path) -> None:
 
 
 def test_missing_sets_say_what_to_do(data: Path) -> None:
-    with pytest.raises(DataError, match="the scenes 'coco' are not here") as caught:
+    with pytest.raises(MissingDataError, match="the scenes 'coco' are not here") as caught:
         locate("coco")
     assert "train2017" in str(caught.value)
     assert "EDGEBENCH_DATA" in str(caught.value)

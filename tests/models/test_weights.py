@@ -8,7 +8,7 @@ import pytest
 import torchvision
 
 from edgebench.claim.settings import ModelSettings
-from edgebench.errors import DataError, SettingsError
+from edgebench.errors import DataError, MissingDataError, SettingsError
 from edgebench.models import registry, weights
 from tests.models.pretrained import REAL, needs_real
 
@@ -69,7 +69,7 @@ def test_every_torchvision_model_has_torchvisions_default_weights() -> None:
 
 def test_a_missing_checkpoint_says_where_it_belongs(data: Path) -> None:
     with pytest.raises(
-        DataError, match=r"'mcunet-5fps' are not here.*data/weights.*cache/weights.*EDGEBENCH_DATA"
+        MissingDataError, match=r"'mcunet-5fps' are not here.*data/weights.*cache/weights.*EDGEBENCH_DATA"
     ):
         weights.locate("mcunet-5fps", TINY)
     with pytest.raises(DataError, match=r"data fetch weights:mobilenet_v3_small"):

@@ -14,7 +14,7 @@ from edgebench.judge.baseline import BaselineEffect, First, derive
 from edgebench.judge.expectation import parse_expectation
 from edgebench.judge.verdict import Outcome, Verdict, judge_exact, judge_seeds
 from edgebench.report import recording
-from edgebench.report.recording import _carry_first, _keep_reason, _trial_seconds
+from edgebench.report.recording import _keep_reason, _trial_seconds, carry_first
 from edgebench.run.case import Judged
 from tests.judge.fixtures import baseline_of
 
@@ -81,16 +81,16 @@ def exact(value: float) -> BaselineEffect:
 
 def test_the_first_accepted_baseline_is_carried_on() -> None:
     before = baseline_of(gain=exact(1.0))
-    second = _carry_first(exact(2.0), "gain", before, NOW)
+    second = carry_first(exact(2.0), "gain", before, NOW)
     assert second.first == First(when=THEN, verdict=Outcome.reproduced, value=1.0, tolerance=0.0)
     later = before.model_copy(
         update={"effects": {"gain": second}, "recorded": before.recorded.model_copy(update={"when": NOW})}
     )
-    third = _carry_first(exact(3.0), "gain", later, datetime.date(2026, 4, 1))
+    third = carry_first(exact(3.0), "gain", later, datetime.date(2026, 4, 1))
     assert third.first == second.first, "not the last one"
-    assert _carry_first(exact(1.0), "gain", before, NOW).first == second.first, "its day is kept"
-    assert _carry_first(exact(1.0), "gain", before, THEN).first is None, "it is the first itself"
-    assert _carry_first(exact(2.0), "loss", before, NOW).first is None, "a new item"
+    assert carry_first(exact(1.0), "gain", before, NOW).first == second.first, "its day is kept"
+    assert carry_first(exact(1.0), "gain", before, THEN).first is None, "it is the first itself"
+    assert carry_first(exact(2.0), "loss", before, NOW).first is None, "a new item"
 
 
 @pytest.mark.parametrize(
