@@ -91,7 +91,7 @@ def test_commands_and_keys_are_all_there(build: Path) -> None:
     assert "| <code>margin</code> | number | smallest effect worth the name, unit of value |" in keys
     assert "[Optimiser settings](#partialoptimisersettings)" in keys
     metrics = (build / "pages" / "reference" / "metrics.md").read_text()
-    assert "| <code>top1</code> | accuracy on the test split, after the last epoch | % | 0 |" in metrics
+    assert "| <code>top1</code> | accuracy on the test split, or on the fold, of the trained network | % | 0 |" in metrics
     methods = (build / "pages" / "reference" / "methods.md").read_text()
     assert "\n::: edgebench.methods.mobiletl\n" in methods
     assert "::: edgebench.methods.__init__" not in methods

@@ -15,8 +15,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 EXPECTED = {
     "reproduced": (Outcome.reproduced, None),
     "within": (Outcome.reproduced, None),
-    **{str(each): (Outcome.contradicted, each) for each in SUBTYPES[Outcome.contradicted]},
-    **{str(each): (Outcome.inconclusive, each) for each in SUBTYPES[Outcome.inconclusive]},
+    **{str(each): (Outcome.contradicted, each) for each in sorted(SUBTYPES[Outcome.contradicted])},
+    **{str(each): (Outcome.inconclusive, each) for each in sorted(SUBTYPES[Outcome.inconclusive])},
 }  # fmt: skip
 
 
