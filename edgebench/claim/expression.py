@@ -60,6 +60,11 @@ class Expression:
         return tuple(_named(call, "gain") for call in calls if call.keywords)
 
     @property
+    def functions(self) -> frozenset[str]:
+        """The names of the functions that it calls."""
+        return frozenset(ast.unparse(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+
+    @property
     def directed(self) -> tuple[tuple[str, str], ...]:
         """(function, metric) of every curve of which a function takes it that more, or less, is better."""
         calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgebench.claim.claim import Case, Claim, Tier
+from edgebench.claim.longer import lengthened
 from edgebench.claim.models import TIERS
 from edgebench.errors import SettingsError, did_you_mean
 
@@ -48,6 +49,7 @@ class Options:
         address: of the Ray cluster; a new one on this machine if not given.
         resource: a custom resource of the Ray nodes to run on; any node if not given.
         device: `cpu` or `cuda`.
+        longer: how many times as long as the tier says every training is; the baseline is then not compared.
     """
 
     tier: str = "smoke"
@@ -59,6 +61,7 @@ class Options:
     address: str | None = None
     resource: str | None = None
     device: str = "cpu"
+    longer: int = 1
 
     def check(self) -> Options:
         """These options, if they make sense.
@@ -78,6 +81,8 @@ class Options:
                 )
         if self.seeds is not None and self.seeds < 2:
             raise SettingsError(f"--seeds {self.seeds}", expected="at least 2: one seed has no interval")
+        if self.longer < 1:
+            raise SettingsError(f"trainings {self.longer} times as long", expected="at least 1")
         if self.workers is not None and self.workers < 1:
             raise SettingsError(f"{self.workers} workers", expected="at least 1")
         for option in ("address", "resource"):
@@ -89,12 +94,14 @@ class Options:
         return self.store or Path(os.environ.get(STORE_VARIABLE) or Path(".edgebench") / "store.sqlite")
 
     def compares(self, claim: Claim) -> bool:
-        """Whether verdicts are held against baselines: not when this run overrides the claim's looks."""
-        return self.seeds is None or claim.exact
+        """Whether verdicts are held against baselines: not when this run overrides the claim's looks or lengths."""
+        return (self.seeds is None and self.longer == 1) or claim.exact
 
     def tier_of(self, claim: Claim, case: Case) -> Tier | None:
         """The case's tier as this run wants it, or None when the claim does not have it."""
         tier = case.tiers.get(self.tier)
-        if tier is None or self.seeds is None or claim.exact:
+        if tier is None or claim.exact:
             return tier
-        return replace(tier, looks=(self.seeds,))
+        if self.longer > 1:
+            tier = lengthened(tier, self.longer)
+        return tier if self.seeds is None else replace(tier, looks=(self.seeds,))
