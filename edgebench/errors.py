@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from edgebench.printable import printable
+
 
 class EdgebenchError(Exception):
     """A problem that the person running EdgeBench can act on; shown without a traceback.
@@ -24,12 +26,13 @@ class EdgebenchError(Exception):
         where: str | None = None,
         hint: str | None = None,
     ) -> None:
+        # What is quoted may come from any file; escaped here, no error can change what a terminal shows.
+        self.found = printable(found, lines=True)
+        self.expected, self.where, self.hint = (
+            None if text is None else printable(text, lines=True) for text in (expected, where, hint)
+        )
         # All four go to Exception, so that the error survives pickling between processes.
-        super().__init__(found, expected, where, hint)
-        self.found = found
-        self.expected = expected
-        self.where = where
-        self.hint = hint
+        super().__init__(self.found, self.expected, self.where, self.hint)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.found, self.expected, self.where, self.hint))
@@ -89,6 +92,10 @@ class ExportError(EdgebenchError):
 
 class BaselineError(EdgebenchError):
     """A baseline file that is missing or malformed."""
+
+
+class CertificateError(EdgebenchError):
+    """A transfer certificate that is missing or malformed, or a claim that cannot be certified."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

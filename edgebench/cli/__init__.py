@@ -14,12 +14,14 @@ from edgebench.claim.excerpt import pointed
 from edgebench.claim.problems import ClaimFileError
 from edgebench.cli import (
     baselines,
+    certify,
     claims,
     data,
     export,
     history,
     new,
     plan,
+    rejudge,
     report,
     running,
     schemas,
@@ -97,11 +99,13 @@ app.command("validate")(claims.validate)
 app.command("plan")(plan.plan)
 app.command("explain")(plan.explain)
 app.command("run")(running.run)
+app.command("rejudge")(rejudge.rejudge)
 _baseline = _group("Record and compare the results that claims are held against.")
 _baseline.command("record")(baselines.record)
 _baseline.command("refresh")(baselines.refresh)
 _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
+app.command("certify")(certify.certify)
 app.command("history")(history.history)
 app.command("compare")(history.compare)
 app.command("export")(export.export)

@@ -42,7 +42,8 @@ PACKED_SHARE = 0.05
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
-def _outcome(value: Any) -> Any:
+def as_outcome(value: Any) -> Any:
+    """The outcome that a text names; anything else as it is, for the validation to refuse."""
     return Outcome(value) if isinstance(value, str) and value in list(Outcome) else value
 
 
@@ -67,7 +68,7 @@ class First(Strict):
     """The first accepted baseline of an effect, in the effect's own unit."""
 
     when: Annotated[datetime.date, BeforeValidator(_date)]
-    verdict: Annotated[Outcome, BeforeValidator(_outcome)]
+    verdict: Annotated[Outcome, BeforeValidator(as_outcome)]
     value: float
     tolerance: Annotated[float, Field(ge=0)]
 
@@ -75,7 +76,7 @@ class First(Strict):
 class BaselineEffect(Strict):
     """The expected verdict of one effect, with what it rests on, in the effect's own unit."""
 
-    verdict: Annotated[Outcome, BeforeValidator(_outcome)]
+    verdict: Annotated[Outcome, BeforeValidator(as_outcome)]
     subtype: Annotated[Subtype, BeforeValidator(_subtype)] | None = None
     reason: str = Field("", description="why this is the expected verdict; required unless reproduced")
     value: float = Field(description="mean over the seeds, or the exact value")

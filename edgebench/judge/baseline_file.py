@@ -5,31 +5,33 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Sequence
+from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
+from pydantic import BaseModel
 
 from edgebench.claim.nodes import read_file
 from edgebench.claim.problems import ClaimFileError, Problem
 from edgebench.claim.validation import validate
-from edgebench.errors import BaselineError
+from edgebench.errors import BaselineError, EdgebenchError
 from edgebench.judge.baseline import Baseline
+
+_Document = TypeVar("_Document", bound=BaseModel)
 
 
 def dump(baseline: Baseline) -> str:
     """The baseline as YAML that `load` gives back equal: declared order, seeds on one line, whole numbers
     whole."""
-    document = baseline.model_dump(mode="python", exclude_defaults=True)
-    for effect in document["effects"].values():
-        effect["verdict"] = str(effect["verdict"])
-        if "subtype" in effect:
-            effect["subtype"] = str(effect["subtype"])
-        if "first" in effect:
-            effect["first"]["verdict"] = str(effect["first"]["verdict"])
+    return dump_document(baseline.model_dump(mode="python", exclude_defaults=True))
+
+
+def dump_document(document: dict[str, Any]) -> str:
+    """What is recorded, a baseline or a certificate, as YAML for a person to review."""
     if "environment" in document:
-        document["environment"] = _sorted(document["environment"])
+        document = {**document, "environment": _sorted(document["environment"])}
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
 
 
@@ -57,6 +59,10 @@ def _represent_text(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 
+def _represent_enum(dumper: yaml.SafeDumper, data: StrEnum) -> yaml.Node:
+    return _represent_text(dumper, str(data))
+
+
 def _represent_float(dumper: yaml.SafeDumper, data: float) -> yaml.Node:
     if data.is_integer() and abs(data) < 2**53:
         return dumper.represent_int(int(data))
@@ -66,6 +72,7 @@ def _represent_float(dumper: yaml.SafeDumper, data: float) -> yaml.Node:
 _Dumper.add_representer(list, _represent_list)
 _Dumper.add_representer(tuple, _represent_list)
 _Dumper.add_representer(str, _represent_text)
+_Dumper.add_multi_representer(StrEnum, _represent_enum)
 _Dumper.add_representer(float, _represent_float)
 
 
@@ -142,23 +149,32 @@ def load(path: Path | str) -> Baseline:
     Raises:
         BaselineError: missing, unreadable, or not a baseline; every problem with its line and column.
     """
-    path = Path(path)
+    return read_document(Path(path), Baseline, BaselineError, "there is no baseline")
+
+
+def read_document(path: Path, model: type[_Document], error: type[EdgebenchError], missing: str) -> _Document:
+    """Read what was recorded, as `dump_document` writes it.
+
+    Args:
+        model: what it must be.
+        error: raised when it is not: every problem with its line and column; or, in the words `missing`, not there.
+    """
     if not path.exists():
-        raise BaselineError("there is no baseline", where=str(path))
+        raise error(missing, where=str(path))
     try:
         node = read_file(path)
-    except ClaimFileError as error:
-        raise _malformed(error.problems) from None
+    except ClaimFileError as unreadable:
+        raise _malformed(unreadable.problems, error) from None
     problems: list[Problem] = []
-    baseline = validate(Baseline, node, problems)
-    if baseline is None:
-        raise _malformed(sorted(problems))
-    return baseline
+    document = validate(model, node, problems)
+    if document is None:
+        raise _malformed(sorted(problems), error)
+    return document
 
 
-def _malformed(problems: Sequence[Problem]) -> BaselineError:
+def _malformed(problems: Sequence[Problem], error: type[EdgebenchError]) -> EdgebenchError:
     """All problems of a file in one error, each on its line with its own position and hint."""
     first = problems[0]
     if len(problems) == 1:
-        return BaselineError(first.message, where=str(first.mark), hint=first.hint)
-    return BaselineError("\n".join(str(problem) for problem in problems))
+        return error(first.message, where=str(first.mark), hint=first.hint)
+    return error("\n".join(str(problem) for problem in problems))

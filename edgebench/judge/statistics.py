@@ -280,7 +280,7 @@ def _cosine_bound(n: int, level: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def critical_t(freedom: int, level: float) -> float:
+def critical_t(freedom: float, level: float) -> float:
     """Two-sided critical value of Student's t."""
     from scipy.special import stdtrit  # not scipy.stats, whose import alone takes half a second
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # listing claims needs none of this at run time, and is quick
     from edgebench.claim.problems import ClaimFileError
     from edgebench.report.compare import Compared, Pair
     from edgebench.report.history import Entry
+    from edgebench.report.rejudging import Rejudged
     from edgebench.report.result import Result
     from edgebench.report.sides import Item as ItemName
     from edgebench.report.sides import Side
@@ -79,6 +80,7 @@ def item_document(result: Result) -> dict[str, Any]:
         "verdict": result.verdict,
         "subtype": subtype["subtype"] if subtype and result.verdict != "failed" else None,
         "proxy": "proxy" in words,
+        "certificate": result.certificate,
         "diverged": sum(diverged),
         "label": result.label,
         "baseline": result.baseline,
@@ -105,6 +107,21 @@ def run_document(
         "counts": counts(results),
         "not_as_recorded": sum(not each.green for each in results if each.verdict != "pending"),
         "items": [item_document(each) for each in results],
+        "broken": [str(problem) for error in broken for problem in error.problems],
+    })  # fmt: skip
+
+
+def rejudge_document(
+    found: Rejudged, broken: Iterable[ClaimFileError], status: int
+) -> dict[str, Any]:
+    """What the store's records say now, and the exit status that the command left with."""
+    return document("rejudge", {
+        "tiers": list(found.results),
+        "exit_status": status,
+        "counts": counts(found.every),
+        "not_as_recorded": sum(not each.green for each in found.every if each.verdict != "pending"),
+        "items": [item_document(each) for each in found.every],
+        "left_out": list(found.left_out),
         "broken": [str(problem) for error in broken for problem in error.problems],
     })  # fmt: skip
 

@@ -16,7 +16,7 @@ from edgebench.report.tables import failure
 # What a property may carry; the rest of an item's document is for other readers.
 _CARRIED = (
     "paper", "claim", "effect", "case", "tier", "expectation", "margin", "published", "unit", "measured", "low", "high",
-    "n", "values", "verdict", "subtype", "proxy", "baseline", "seconds", "where",
+    "n", "values", "verdict", "subtype", "proxy", "certificate", "baseline", "seconds", "where",
 )  # fmt: skip
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

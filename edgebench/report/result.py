@@ -15,6 +15,7 @@ from edgebench.errors import BaselineError
 from edgebench.judge.baseline import Baseline, compare
 from edgebench.judge.baseline_file import load
 from edgebench.judge.verdict import Outcome, Verdict
+from edgebench.report.certificates import Certificates, Certified
 from edgebench.run import environment
 from edgebench.run.case import Judged
 
@@ -40,6 +41,7 @@ class Result:
         level: significance level of the interval, which holds over all looks of the verdict; None without interval.
         moved: a sentence on what has moved since the first accepted baseline, None when nothing has.
         missing: it failed because data or weights are not on this machine.
+        certificate: of a proxy verdict that was compared with a longer schedule: `4x: sign and size agree`, …
         place: where its case stands on each axis of the claim's matrix; empty without one, and for trends.
     """
 
@@ -73,6 +75,7 @@ class Result:
     moved: str | None = None
     place: tuple[Place, ...] = ()
     missing: bool = False
+    certificate: str | None = None
 
     @property
     def id(self) -> str:
@@ -101,6 +104,7 @@ class Baselines:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
         self._read: dict[Path, Baseline | BaselineError] = {}
+        self.certificates = Certificates()
 
     def path(self, claim: Claim, tier: str) -> Path:
         folder = self.folder or claim.path.absolute().parent.parent.parent / "baselines"
@@ -131,6 +135,18 @@ class Baselines:
         if isinstance(found, BaselineError):
             raise found
         return found
+
+    def certified(self, claim: Claim, tier: str, item: str) -> Certified | None:
+        """What a longer run than the baseline's found of an item; None where none was made, or none is needed."""
+        if claim.exact or tier == "paper":
+            return None
+        try:
+            baseline = self.get(claim, tier)
+        except BaselineError:
+            return None  # reported where it is compared
+        return self.certificates.certified(
+            claim, tier, item, baseline.effects.get(item) if baseline else None
+        )
 
 
 def orphans(claims: Sequence[Claim], tier: str) -> list[str]:
@@ -211,6 +227,7 @@ def assess(
         held = _hold(judged, verdict, claim, tier.name, item, baselines)
     else:
         held = _Held("not compared", verdict.outcome is not Outcome.invalid)
+    certified = baselines.certified(claim, tier.name, item) if verdict else None
     reason = verdict.reason if verdict else judged.failure or judged.pending or "no verdict"
     return Result(
         claim=claim.id,
@@ -225,14 +242,14 @@ def assess(
         published=effect.published,
         unit=effect.unit,
         verdict=str(verdict.outcome) if verdict else "pending" if judged.pending else "failed",
-        label=_label(claim, tier, judged),
+        label=_label(claim, tier, judged, certified.words if certified else None),
         value=verdict.value if verdict else None,
         low=verdict.low if verdict else None,
         high=verdict.high if verdict else None,
         n=verdict.n if verdict else 0,
         baseline=held.baseline,
         green=held.green,
-        said=(reason, *_timed_on(tier, judged), *held.said),
+        said=(reason, *_timed_on(tier, judged), *((certified.said,) if certified else ()), *held.said),
         expected=held.expected,
         trained=judged.trained,
         note=effect.note or claim.note,
@@ -243,6 +260,7 @@ def assess(
         moved=held.moved,
         place=case.place,
         missing=judged.missing,
+        certificate=certified.words if certified else None,
     )
 
 
@@ -261,7 +279,7 @@ def _timed_on(tier: Tier, judged: Judged) -> tuple[str, ...]:
     return (f"timed on {on['device']} ({name}) with {threads}",)
 
 
-def _label(claim: Claim, tier: Tier, judged: Judged) -> str:
+def _label(claim: Claim, tier: Tier, judged: Judged, certificate: str | None) -> str:
     if judged.verdict is None:
         return "pending" if judged.pending else "failed to run"
     words = [str(judged.verdict.outcome)]
@@ -272,6 +290,8 @@ def _label(claim: Claim, tier: Tier, judged: Judged) -> str:
     # A shortened run speaks of this budget, not of the paper's full scale.
     if not claim.exact and tier.name != "paper":
         words.append("· proxy")
+    if certificate is not None:
+        words.append(f"· {certificate}")
     if threads := _threads(tier):
         words.append(f"· {judged.identity['device']}, {threads}")
     return " ".join(words)

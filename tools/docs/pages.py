@@ -46,6 +46,7 @@ def navigation(pages: Mapping[str, str]) -> list[Any]:
     """The written pages in the order of a reader's way; those without a place in it come after those on use."""
     use = {
         "verdicts.md": "How verdicts work",
+        "certificates.md": "Proxies and longer runs",
         "your-own.md": "Your own data, model or device",
         "nightly.md": "Every night",
         "scaling.md": "Beyond one machine",

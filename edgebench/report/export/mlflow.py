@@ -20,8 +20,8 @@ _AT_ONCE = {"metrics": 1000, "params": 100, "tags": 100}  # MLflow's limits of o
 _LONGEST = 500  # characters of a parameter that every one of its stores takes
 _OF_ITEM = ("measured", "low", "high", "published", "n", "margin", "seconds")
 _TOLD = (
-    "id", "tier", "effect", "case", "statement", "where", "unit", "verdict", "subtype", "proxy", "label", "baseline",
-    "as_recorded",
+    "id", "tier", "effect", "case", "statement", "where", "unit", "verdict", "subtype", "proxy", "certificate",
+    "label", "baseline", "as_recorded",
 )  # fmt: skip
 
 

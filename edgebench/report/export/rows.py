@@ -15,6 +15,7 @@ ITEM_COLUMNS: Mapping[str, type] = {
     "id": str, "paper": str, "claim": str, "effect": str, "case": str, "tier": str, "statement": str, "where": str,
     "expression": str, "expectation": str, "margin": float, "unit": str, "published": float, "measured": float,
     "low": float, "high": float, "level": float, "n": int, "verdict": str, "subtype": str, "proxy": bool,
+    "certificate": str,
     "diverged": int, "baseline": str, "as_recorded": bool, "recorded_verdict": str, "recorded_value": float,
     "tolerance": float, "values": list, "trained": int, "cached": int, "seconds": float, "run": int, "when": str,
     "commit": str, "torch": str, "machine": str,

@@ -93,7 +93,9 @@ def _without(
     judged = Judged(effect, verdict, identity=identity)
     result = assess(claim, case, tier, judged, baselines, comparing=False)
     said = (*(each for each in (stored.reason,) if each), f"as the baseline has it: {why}")
-    result = replace(result, said=said)
+    result = replace(
+        result, said=(*said, *result.said[1:])
+    )  # what goes without saying: the reason, said above
     return _item(claim, tier, effect, result, Source.baseline, verdict.subtype, 0, _recorded(baseline))
 
 
