@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -69,6 +70,18 @@ def test_nothing_from_outside_is_put_into_scripts(path: Path) -> None:
     assert "${{" not in scripts(path)
 
 
+def test_packages_come_from_where_the_machine_says() -> None:
+    """No script names a package index: torch's nightly build comes from the one that a repository variable gives."""
+    for path in WORKFLOWS:
+        assert "://" not in scripts(path)
+    (step,) = [
+        each
+        for each in steps(TOP / ".github" / "workflows" / "nightly.yml")
+        if "nightly" in each.get("if", "")
+    ]
+    assert step["env"] == {"PIP_INDEX_URL": "${{ vars.TORCH_NIGHTLY_INDEX }}"}
+
+
 def test_commands_exist(path: Path) -> None:
     found = [commands.complaint(words) for words in commands.in_script(scripts(path))]
     assert not [each for each in found if each]
@@ -107,5 +120,6 @@ def test_the_night_is_judged_by_its_summary_alone() -> None:
     ]
     assert all(by_name[name]["if"] == "always()" for name in later)
     assert not any("continue-on-error" in by_name[name] for name in later)
-    assert job["strategy"]["matrix"]["torch"] == ["stable", "nightly"]
+    torches = re.findall(r"'(\[.*?\])'", job["strategy"]["matrix"]["torch"])
+    assert [json.loads(each) for each in torches] == [["stable", "nightly"], ["stable"]]
     assert job["continue-on-error"] == "${{ matrix.torch == 'nightly' }}"
