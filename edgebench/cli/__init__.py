@@ -28,12 +28,21 @@ from edgebench.cli import (
     summary,
 )
 from edgebench.cli.options import FAILED, INTERRUPTED, USAGE
+from edgebench.cli.signals import OUTSIDE, STOPPED, leaves_in_order, say_last, unwritten
 from edgebench.cli.usage import ClickError, is_help, sentence
 from edgebench.errors import EdgebenchError, SettingsError
 
 
 def main() -> None:
     """Entry point: every error of ours is one clear message and an exit status, never a traceback."""
+    with leaves_in_order():
+        try:
+            _main()
+        except KeyboardInterrupt:  # a second one, while the first was answered
+            sys.exit(INTERRUPTED)
+
+
+def _main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without Unicode shows `?`, and stops nothing
             stream.reconfigure(errors="replace")
@@ -44,9 +53,9 @@ def main() -> None:
         typer.echo(said, err=True)
         sys.exit(USAGE if isinstance(error, SettingsError) else FAILED)
     except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
-            said = "interrupted; finished trials are kept, the same command goes on from there"
-            typer.echo(f"\nedgebench: {said}", err=True)
+        if leaving.code in STOPPED:  # 130 is typer's own answer to Ctrl-C, without a word
+            said = "finished trials are kept, the same command goes on from there"
+            say_last(f"\nedgebench: {STOPPED[leaving.code]}; {said}")
         raise
     except typer.Abort:  # Ctrl-C, or the end of the input, at a question
         typer.echo("\nedgebench: interrupted", err=True)
@@ -57,7 +66,10 @@ def main() -> None:
         else:
             typer.echo(f"edgebench: {sentence(error)}", err=True)
         sys.exit(error.exit_code)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in OUTSIDE:
+            say_last(f"edgebench: {unwritten(error)}")
+            sys.exit(FAILED)
         # Python's own exit status would be that of a result which is not as recorded.
         traceback.print_exc()
         typer.echo(

@@ -12,6 +12,7 @@ from edgebench.claim.catalogue import load_catalogue
 from edgebench.cli.options import DEFAULT_ROOT, Device, Keyword, Root, StoreFile
 from edgebench.cli.selection import complain, nothing, select
 from edgebench.errors import SettingsError
+from edgebench.writing import write_atomically
 
 
 def report(
@@ -54,7 +55,7 @@ def report(
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text)
     except OSError as error:
         raise SettingsError(
             f"cannot be written: {error.strerror or error}",

@@ -33,13 +33,14 @@ def summary(
     from edgebench.report import night_summary
     from edgebench.report.night import Group, open_night
     from edgebench.run.options import Options, duration
+    from edgebench.writing import write_atomically
 
     options = Options(tier=tier or Options.tier, store=store).check()
     night = open_night(options.store_path(), tier, None if within is None else duration(within))
     if badge is not None:
         content = json.dumps(night_summary.badge(night), ensure_ascii=False, indent=2)
         try:
-            badge.write_text(f"{content}\n", encoding="utf-8")
+            write_atomically(badge, f"{content}\n")
         except OSError as error:
             raise SettingsError(f"--badge cannot be written: {error.strerror}", where=str(badge)) from None
     typer.echo(night_summary.night_summary(night))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 DATA_VARIABLE = "EDGEBENCH_DATA"
@@ -19,16 +18,3 @@ def cache_folder() -> Path:
     # The XDG specification says that a relative XDG_CACHE_HOME is to be ignored.
     root = Path(base) if base and os.path.isabs(base) else Path(os.path.expanduser("~")) / ".cache"
     return root / "edgebench"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` so that a reader, at any moment, sees the old file or the new one. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -14,8 +14,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgebench.data.cache import cache_folder, write_atomically
+from edgebench.data.cache import cache_folder
 from edgebench.errors import DataError
+from edgebench.writing import write_atomically
 
 # A file may change twice within one tick of its file system's clock (two seconds on FAT), leaving size and
 # times as they were; a digest of so young a file is therefore not remembered.
@@ -90,6 +91,7 @@ def _recall(path: Path, state: str) -> str | None:
 
 def _remember(path: Path, state: str, digest: str) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps({"fingerprint": state, "digest": digest}))
     except OSError:
         return  # An unwritable cache costs time, never correctness.

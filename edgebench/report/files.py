@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgebench.claim.problems import display_path
 from edgebench.errors import ExportError
+from edgebench.writing import write_atomically
 
 
 def claimed(path: Path, *, folder: bool = False) -> Path:
@@ -31,13 +32,13 @@ def claimed(path: Path, *, folder: bool = False) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a text file, UTF-8.
+    """Write a text file, UTF-8; one that was there is replaced when the new one is complete.
 
     Raises:
         ExportError: when it cannot be written.
     """
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        write_atomically(path, text)
     except OSError as error:
         raise _unwritten(path, error) from None
 

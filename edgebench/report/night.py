@@ -22,6 +22,8 @@ from edgebench.report.result import Result
 from edgebench.run.database import Database, open_existing
 from edgebench.run.history import Run, runs
 
+_CLOCKS = 300.0  # seconds by which clocks of two machines may differ
+
 
 class Group(StrEnum):
     """What became of an item, in the order in which it matters."""
@@ -96,6 +98,12 @@ def read_night(store: Database, tier: str | None = None, within: float | None = 
     if not of_tier:
         raise StoreError(f"there are no runs{at} in this store", where=str(store.path))
     newest = of_tier[-1]
+    if within is not None and newest.started - time.time() > _CLOCKS:
+        raise StoreError(
+            f"the newest run{at}, {newest.number}, began {newest.when:%Y-%m-%d %H:%M}, which is yet to come",
+            where=str(store.path),
+            hint="the clock was set since, or is wrong: it cannot be said whether that was tonight's",
+        )
     if within is not None and time.time() - newest.started > within:
         raise StoreError(
             f"the newest run{at}, {newest.number}, began {newest.when:%Y-%m-%d %H:%M}: too long ago",

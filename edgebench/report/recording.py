@@ -22,6 +22,7 @@ from edgebench.report.result import Baselines, assess
 from edgebench.run import environment
 from edgebench.run.case import Judged
 from edgebench.run.options import Options
+from edgebench.writing import write_atomically
 
 
 def record_baselines(
@@ -107,10 +108,10 @@ def describe(identity: Mapping[str, str | int]) -> dict[str, JsonValue]:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a baseline's file. Raises BaselineError when that cannot be done."""
+    """Write a baseline's file. Raises BaselineError when that cannot be done; an earlier one is then as it was."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text)
     except OSError as error:
         reason = error.strerror or str(error)
         raise BaselineError(f"cannot be written: {reason}", where=display_path(path)) from None

@@ -5,6 +5,7 @@ What stands in it is the business of `edgebench.run.store` (records, leases) and
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -57,12 +58,14 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file: tuple[int, int] | None = None
         with self.guard():
             path.parent.mkdir(parents=True, exist_ok=True)
             # Autocommit: every transaction is explicit, so that none stays open between calls.
             self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
                 self._prepare()
+                self._file = self._on_disk()
             except BaseException:
                 self._db.close()
                 raise
@@ -76,6 +79,7 @@ class Database:
     def transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
         """All of what is executed within, or nothing of it."""
         with self.guard():
+            self._check_place()
             self._db.execute(f"BEGIN {kind}")
             try:
                 yield self._db
@@ -103,6 +107,25 @@ class Database:
 
     def close(self) -> None:
         self._db.close()
+
+    def _on_disk(self) -> tuple[int, int]:
+        found = os.stat(self.path)
+        return found.st_dev, found.st_ino
+
+    def _check_place(self) -> None:
+        """Refuse to write into a file that has no name any more: SQLite would, and all of it would be lost."""
+        if self._file is None:
+            return
+        try:
+            moved = self._on_disk() != self._file
+        except FileNotFoundError:
+            moved = True
+        if moved:
+            raise StoreError(
+                "the store was deleted, moved or replaced while it was in use; what ends from now on cannot be kept",
+                where=f"store {self.path}",
+                hint="put it back, or begin anew: run the same command again",
+            )
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA synchronous = NORMAL")

@@ -33,7 +33,7 @@ class Jobs:
         self.executor = executor
         self.identity = environment.identity_key(executor.identity)
         self._machine = Machine(store.path)
-        self._since = time.time()
+        self._since = store.attempts()
         self._jobs: dict[str, Job] = {}
         self._kept: set[str] = set()
         self._cached = self._ended = (

@@ -77,7 +77,7 @@ def test_results_of_another_machine_are_not_served(store: Store) -> None:
 
 @pytest.mark.parametrize("status", [status for status in Status if not status.is_outcome])
 def test_a_failure_is_kept_but_never_served(store: Store, status: Status) -> None:
-    before = time.time()
+    before = store.attempts()
     assert store.acquire("t", HERE, 60) is None
     store.finish(done(status=status, message="why"), HERE, "a trial")
     assert store.get("t", HERE) is None
@@ -86,7 +86,8 @@ def test_a_failure_is_kept_but_never_served(store: Store, status: Status) -> Non
     assert store.failure("t", HERE, before) == (None if status is Status.lost else told), (
         "no fault of the trial's"
     )
-    assert store.failure("t", HERE, time.time() + 1) is None
+    assert store.attempts() == before + 1
+    assert store.failure("t", HERE, store.attempts()) is None
     assert store.failure("u", HERE, before) is None
 
 

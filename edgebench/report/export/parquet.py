@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 from edgebench import __version__
 from edgebench.report.documents import FORMAT
 from edgebench.report.export.content import Content
 from edgebench.report.export.rows import ITEM_COLUMNS, item_row, trial_row
+from edgebench.writing import write_atomically
 
 
 def write_items(content: Content, output: str) -> None:
@@ -51,4 +54,6 @@ def _write(rows: list[dict[str, Any]], schema: Any, output: str) -> None:
     from pyarrow import parquet
 
     schema = schema.with_metadata({"edgebench": __version__, "edgebench.format": str(FORMAT)})
-    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), output)
+    made = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(rows, schema=schema), made)
+    write_atomically(Path(output), made.getvalue())
