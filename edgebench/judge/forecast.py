@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from edgebench.judge.expectation import Expectation
 from edgebench.judge.statistics import critical_t, mean_and_spread, pocock_level
-from edgebench.judge.verdict import Outcome, Verdict, judge_seeds
+from edgebench.judge.verdict import ROUNDING, Outcome, Verdict, judge_seeds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,14 +123,14 @@ def _simulated(
     widths: list[float] = []
     before = 0
     for look in looks:
-        low, high = _intervals(values[:, :look], level)
+        low, high = intervals(values[:, :look], level)
         widths.append(float(np.median(high - low)) / 2)
         seeds += float(open_.mean()) * (look - before)
         before = look
         if look > len(
             observed
         ):  # looks before did not decide: that is a fact, and no rounding here may change it
-            yes, no = _decisions(low, high, expectation, margin)
+            yes, no = decisions(low, high, expectation, margin)
             reproduced += float((open_ & yes).mean())
             contradicted += float((open_ & no).mean())
             open_ &= ~(yes | no)
@@ -153,7 +153,7 @@ def _continuations(
     return np.concatenate([facts, mu[:, None] + sigma[:, None] * noise], axis=1)
 
 
-def _intervals(values: Floats, level: float) -> tuple[Floats, Floats]:
+def intervals(values: Floats, level: float) -> tuple[Floats, Floats]:
     """Student-t intervals of each row: low and high, [draws]."""
     import numpy as np
 
@@ -163,12 +163,20 @@ def _intervals(values: Floats, level: float) -> tuple[Floats, Floats]:
     return mean - half, mean + half
 
 
-def _decisions(low: Floats, high: Floats, expectation: Expectation, margin: float) -> tuple[Flags, Flags]:
+def decisions(low: Floats, high: Floats, expectation: Expectation, margin: float) -> tuple[Flags, Flags]:
     """Which intervals decide for `reproduced` and which for `contradicted`: the rules of `judge_seeds`, for arrays."""
     target = expectation.target
     if expectation.band is not None:
         bottom, top = target - expectation.band, target + expectation.band
-        return (low >= bottom) & (high <= top), (high < bottom) | (low > top)
+        inside = ~_below(low, bottom, target) & ~_below(top, high, target)
+        return inside, _below(high, bottom, target) | _below(top, low, target)
     if expectation.relation == "<":  # larger values in the claimed direction
         low, high, target = -high, -low, -target
-    return low > target + margin, high < target + margin
+    return _below(target + margin, low, target), _below(high, target + margin, target)
+
+
+def _below(a: Floats | float, b: Floats | float, target: float) -> Flags:
+    """a < b by more than the rounding of numbers of this size."""
+    import numpy as np
+
+    return b - a > ROUNDING * np.maximum(np.maximum(np.abs(a), np.abs(b)), abs(target))

@@ -27,7 +27,7 @@ from edgebench.judge.statistics import Interval, paired_interval, pocock_level, 
 
 # Beyond this many times the last look, more seeds are not a plan: the effect sits on its margin.
 BORDERLINE_FACTOR = 10
-_ROUNDING = 1e-12
+ROUNDING = 1e-12  # share of a number, below which two are equal
 
 
 class Outcome(StrEnum):
@@ -188,7 +188,7 @@ def _decide(
 
 def _below(a: float, b: float, target: float) -> bool:
     """a < b by more than the rounding of numbers of this size."""
-    return b - a > _ROUNDING * max(abs(a), abs(b), abs(target))
+    return b - a > ROUNDING * max(abs(a), abs(b), abs(target))
 
 
 def _inconclusive(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgebench.errors import ExpressionError, SettingsError
 from edgebench.judge.expectation import Expectation, parse_expectation
-from edgebench.judge.forecast import Forecast, _decisions, forecast
+from edgebench.judge.forecast import Forecast, decisions, forecast
 from edgebench.judge.statistics import mean_and_spread, paired_interval, pocock_level
 from edgebench.judge.verdict import Outcome, Pending, Verdict, judge_seeds
 
@@ -109,7 +109,7 @@ def test_the_rule_is_that_of_the_verdict(
     edges = [expectation.target + side * (expectation.band or margin) for side in (-1, 1)]
     if min(abs(end - edge) for end in (interval.low, interval.high) for edge in edges) < 1e-9:
         return  # there, only the verdict allows for rounding
-    yes, no = _decisions(low, high, expectation, margin)
+    yes, no = decisions(low, high, expectation, margin)
     assert (bool(yes[0]), bool(no[0])) == (
         verdict.outcome is Outcome.reproduced,
         verdict.outcome is Outcome.contradicted,
