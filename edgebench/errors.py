@@ -98,6 +98,10 @@ class CertificateError(EdgebenchError):
     """A transfer certificate that is missing or malformed, or a claim that cannot be certified."""
 
 
+class EvidenceError(EdgebenchError):
+    """An evidence bundle that cannot be made or read, or that is damaged."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to `name`, or None when nothing is close enough to suggest."""
     # Compared without regard to case, so that `SGD` finds `sgd`; a long text is no misspelling of a name.

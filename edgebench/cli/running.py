@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edgebench.report.result import Result
 
 JUnit = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML there too.", metavar="FILE")]
+All = Annotated[bool, typer.Option("--all", help="Give every effect a row of its own in the closing table.")]
 
 
 def run(
@@ -48,9 +49,7 @@ def run(
     quiet: Quiet = False,
     as_json: AsJson = False,
     junit: JUnit = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Give every effect a row of its own in the closing table.")
-    ] = False,
+    everything: All = False,
 ) -> None:
     """Run claims, judge them, hold them against their baselines. Example: edgebench run -k mobiletl
 
@@ -75,11 +74,12 @@ def run(
     if as_json:
         typer.echo(text_of(run_document(tier, results, broken, exit_status(catalogue, results))))
     elif results:
-        _show(results, quiet=quiet, everything=everything)
+        show(results, quiet=quiet, everything=everything)
     leave(catalogue, results, tier)
 
 
-def _show(results: list[Result], *, quiet: bool, everything: bool) -> None:
+def show(results: list[Result], *, quiet: bool, everything: bool) -> None:
+    """Print results: what is not as recorded at length, and unless `quiet` all of them in a table."""
     from rich.console import Console
 
     from edgebench.report.closing import closing

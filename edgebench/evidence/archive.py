@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from edgebench.errors import EdgebenchError
+from edgebench.errors import EvidenceError
 
 MAX_BYTES = 32 << 20
 MAX_MEMBERS = 10_000
@@ -31,10 +31,6 @@ _MODE = (stat.S_IFREG | 0o644) << 16
 _HEAD = struct.Struct("<4s5H3L2H")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _TAIL = struct.Struct("<4s4H2LH")
-
-
-class EvidenceError(EdgebenchError):
-    """An evidence bundle that cannot be made or read, or that is damaged."""
 
 
 def pack(members: Mapping[str, bytes]) -> bytes:

@@ -28,7 +28,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from edgebench.evidence.archive import EvidenceError, pack, read, unpack
+from edgebench.errors import EvidenceError
+from edgebench.evidence.archive import pack, read, unpack
 from edgebench.evidence.canonical import dumps, loads
 from edgebench.evidence.forms import FORMAT, Manifest, Member, Statement, StoredTrial
 

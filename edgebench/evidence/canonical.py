@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from edgebench.evidence.archive import EvidenceError
+from edgebench.errors import EvidenceError
 
 _DIGITS = 25  # of an integer: no count, byte or seed is longer
 

@@ -108,6 +108,23 @@ def judge_effect(
     return verdict
 
 
+def judge_stored(
+    effect: Effect, claim: Claim, tier: Tier, observed: Observations, seeds: int
+) -> Verdict | None:
+    """The verdict that a run would have come to that found the first `seeds` seeds, and no more; None where it would
+    have gone on.
+
+    Raises:
+        ExpressionError: as `judge_effect`.
+    """
+    for look in (1,) if claim.exact else tier.looks:
+        if look <= seeds:
+            verdict = judge_effect(effect, claim, tier, observed, look)
+            if isinstance(verdict, Verdict):
+                return verdict
+    return None
+
+
 def below_floor(claim: Claim, tier: Tier, observed: Observations, n: int) -> str | None:
     """Why a reference arm misses its sanity floor over the first `n` seeds, or None when all reach theirs.
 

@@ -111,9 +111,7 @@ def run_document(
     })  # fmt: skip
 
 
-def rejudge_document(
-    found: Rejudged, broken: Iterable[ClaimFileError], status: int
-) -> dict[str, Any]:
+def rejudge_document(found: Rejudged, broken: Iterable[ClaimFileError], status: int) -> dict[str, Any]:
     """What the store's records say now, and the exit status that the command left with."""
     return document("rejudge", {
         "tiers": list(found.results),

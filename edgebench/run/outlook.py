@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from edgebench.claim.claim import Case, Claim, Effect, Tier, item_key
-from edgebench.errors import BaselineError, ExpressionError
+from edgebench.errors import BaselineError, DataError, ExpressionError
 from edgebench.judge.baseline import Baseline, BaselineEffect
-from edgebench.judge.effects import arms_to_run, effect_values, judge_effect
+from edgebench.judge.effects import arms_to_run, effect_values, judge_stored
 from edgebench.judge.forecast import Forecast, forecast
 from edgebench.judge.statistics import prediction_half_width
 from edgebench.judge.verdict import Verdict
 from edgebench.run.costs import Cost, Costs
+from edgebench.run.inputs import HERE, Inputs
 from edgebench.run.order import Outlook
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.store import Store
-from edgebench.run.trial import Trial, trials_of
+from edgebench.run.trial import SEMANTICS, Trial, trials_of
 
 ReadBaseline = Callable[[Claim, str], Baseline | None]
 
@@ -55,28 +56,57 @@ class StoredOutlook(Outlook):
         store: None when there is none yet.
         identity: key of the identity under which records count.
         baseline: reads the baseline of a claim at a tier.
+        inputs: finds the files that settings name. A trial whose files it cannot read is looked up by its settings.
     """
 
-    def __init__(self, store: Store | None, identity: str, baseline: ReadBaseline) -> None:
+    def __init__(
+        self, store: Store | None, identity: str, baseline: ReadBaseline, inputs: Inputs = HERE
+    ) -> None:
         self.costs = Costs(store, identity)
         self._store = store
         self._identity = identity
         self._baseline = baseline
+        self._inputs = inputs
+        self._named: dict[tuple[str, str], list[str]] | None = None  # what `Store.named` says
         self._records: dict[str, Record] = {}
         self._recorded: dict[str, float] = {}  # seconds that baselines give, by settings
 
     def record(self, trial: Trial) -> Record | None:
-        """The trial's record, when the store has it."""
+        """The trial's record, when the store has it.
+
+        Raises:
+            DataError: it can only be looked up by its settings, and the store has several that differ.
+        """
         found = self._records.get(trial.hash)
         if found is not None and not found.has(trial.wanted):
             return None
         if found is None and self._store is not None:
-            found = self._store.get(trial.hash, self._identity, trial.wanted)
+            found = self._found(self._store, trial)
             if found is not None:
                 self._records[trial.hash] = found
                 if found.status is Status.ok:
                     self.costs.add(trial, found.seconds)
         return found
+
+    def _found(self, store: Store, trial: Trial) -> Record | None:
+        if trial.is_read:
+            return store.get(trial.hash, self._identity, trial.wanted)
+        if trial.is_versioned:
+            return None  # its settings do not tell which versions its record is of
+        if self._named is None:
+            self._named = store.named(self._identity)
+        hashes = self._named.get((trial.settings_json, trial.describe()), [])
+        found = [store.get(each, self._identity, trial.wanted) for each in hashes]
+        # Those of other code count as little as they do by their hash. What was stored before it was noted is of 1.
+        records = [
+            each for each in found if each is not None and each.environment.get("semantics", 1) == SEMANTICS
+        ]
+        if len({repr(_told(each)) for each in records}) > 1:
+            raise DataError(
+                f"its data are not here, and the store has {len(records)} different records of '{trial.describe()}'",
+                hint="set EDGEBENCH_DATA, which tells which of them counts",
+            )
+        return records[0] if records else None
 
     def cost(self, trial: Trial) -> Cost | None:
         """What the trial will cost; baselines count for the effects that were looked at before."""
@@ -109,7 +139,7 @@ class StoredOutlook(Outlook):
             StoreError: when the store cannot be read.
         """
         arms = arms_to_run(effect, claim, tier)
-        pairs = trials_of(claim, tier, arms, range(tier.looks[-1]), (effect,))
+        pairs = trials_of(claim, tier, arms, range(tier.looks[-1]), (effect,), self._inputs)
         trials = tuple({trial.hash: trial for _, trial in pairs}.values())
         observed: dict[tuple[str, int], Measured] = {}
         for arm, trial in pairs:
@@ -125,13 +155,9 @@ class StoredOutlook(Outlook):
                 # A trend has the mean over all its cases, and comes after them.
                 self._recorded.setdefault(trial.settings_json, stored.trial_seconds)
         try:
-            for look in (1,) if claim.exact else tier.looks:
-                if look <= seeds:
-                    verdict = judge_effect(effect, claim, tier, observed, look)
-                    if isinstance(verdict, Verdict):
-                        return Prospect(trials, seeds, verdict, None, tuple(remarks))
-            if claim.exact:
-                return Prospect(trials, seeds, None, None, tuple(remarks))
+            verdict = judge_stored(effect, claim, tier, observed, seeds)
+            if verdict is not None or claim.exact:
+                return Prospect(trials, seeds, verdict, None, tuple(remarks))
             values = effect_values(effect, tier, observed, range(seeds))
         except ExpressionError as error:
             return Prospect(trials, seeds, None, None, (*remarks, str(error)))
@@ -145,6 +171,13 @@ class StoredOutlook(Outlook):
             remarks.append(str(error))
             return None
         return None if baseline is None else baseline.effects.get(item)
+
+
+def _told(record: Record) -> tuple[object, ...]:
+    """What two trainings of the same on the same data have in common: all but how long they took."""
+    assert record.measured is not None
+    metrics = {name: each for name, each in record.measured.metrics.items() if name != "train_seconds"}
+    return sorted(metrics.items()), sorted(record.measured.curves.items()), record.measured.diverged
 
 
 def elsewhere(values: Sequence[float], stored: BaselineEffect | None) -> tuple[float, ...]:

@@ -98,6 +98,19 @@ class Store(Database):
             (identity, Status.ok),
         )
 
+    def named(self, identity: str) -> dict[tuple[str, str], list[str]]:
+        """The hashes of the finished trials of this machine by (settings as canonical JSON, description).
+
+        For one whose own hash cannot be said, because its data are not here. Those without settings are left out.
+        """
+        found: dict[tuple[str, str], list[str]] = {}
+        for settings, description, trial in self.rows(
+            "SELECT settings, description, trial FROM record WHERE identity = ? AND settings != ''",
+            (identity,),
+        ):
+            found.setdefault((settings, description), []).append(trial)
+        return found
+
     def acquire(
         self, trial: str, identity: str, limit: float, wanted: frozenset[str] = frozenset()
     ) -> Record | Held | None:

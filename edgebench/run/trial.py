@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import metadata
 
 from edgebench import plugins
 from edgebench.claim.claim import Claim, Effect, Tier
@@ -27,10 +25,9 @@ from edgebench.claim.settings import (
     StartSettings,
     TrainSettings,
 )
-from edgebench.data import scenes
-from edgebench.data.source import digest
 from edgebench.methods.options import submodels_of
-from edgebench.models import checkpoint
+from edgebench.run.hashing import canonical, hash_of, version
+from edgebench.run.inputs import HERE, UNREAD, Inputs
 
 # The version of the hash's own form, and of what the harness does with the same settings. Raise SEMANTICS whenever a
 # change of code can change a result: stored records of other semantics are then left alone, not served.
@@ -66,6 +63,11 @@ class Trial:
     @cached_property
     def hash(self) -> str:
         """Content hash, 32 hex digits: equal exactly when the results must be equal."""
+        return hash_of(self.key)
+
+    @property
+    def key(self) -> dict[str, object]:
+        """Everything that the hash is made of."""
         content: dict[str, object] = {
             "hash": HASH_VERSION,
             "semantics": SEMANTICS,
@@ -83,18 +85,18 @@ class Trial:
             content["keeps"] = True
         if self.quantises:
             # Its arithmetic, which no environment's identity speaks of because no other trial uses it.
-            content["onnxruntime"] = _version("onnxruntime")
+            content["onnxruntime"] = version("onnxruntime")
         if isinstance(self.settings, FileSettings):
             # They write the files; torch, which does too, is part of every environment's identity.
-            content["libraries"] = {name: _version(name) for name in ("onnx", "onnxruntime", "safetensors")}
-        if used := plugins.versions(content["settings"]):
-            content["plugins"] = used
-        return hashlib.sha256(_canonical(content).encode()).hexdigest()[:32]
+            content["libraries"] = {name: version(name) for name in ("onnx", "onnxruntime", "safetensors")}
+        if self._packages:
+            content["plugins"] = self._packages
+        return content
 
     @cached_property
     def settings_json(self) -> str:
         """The settings as canonical JSON: equal for the seeds of one arm, and for equal arms of different claims."""
-        return _canonical(self._settings)
+        return canonical(self._settings)
 
     @property
     def quantises(self) -> bool:
@@ -104,11 +106,21 @@ class Trial:
     def at(self, seed: int) -> Trial:
         """The same at another seed; what it needs is then of that seed too, but for a pretraining of all seeds."""
         needs = self.needs.at(seed) if self.needs is not None and not self._shares_start else self.needs
-        return replace(self, seed=seed, needs=needs)
+        return self._like(replace(self, seed=seed, needs=needs))
 
     def wanting(self, wanted: Iterable[str]) -> Trial:
         """The same, of whose record more is wanted."""
-        return replace(self, wanted=self.wanted | frozenset(wanted))
+        return self._like(replace(self, wanted=self.wanted | frozenset(wanted)))
+
+    @property
+    def is_versioned(self) -> bool:
+        """Whether versions that no environment's identity speaks of are part of its hash."""
+        return bool(self.quantises or self._packages)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all files that it is computed from were read; without, its hash is that of nothing stored."""
+        return UNREAD not in (self.data, self.weights) and (self.needs is None or self.needs.is_read)
 
     @property
     def alone(self) -> bool:
@@ -122,9 +134,18 @@ class Trial:
             return False
         return start.pretrain.seeds is None
 
-    @property
+    @cached_property
     def _settings(self) -> dict[str, object]:
         return self.settings.model_dump(mode="json", exclude_none=True)
+
+    @cached_property
+    def _packages(self) -> dict[str, str]:
+        return plugins.versions(self._settings)
+
+    def _like(self, other: Trial) -> Trial:
+        """Another trial of these settings, which need not be looked through again: most of the time of a hash."""
+        other.__dict__.update(_settings=self._settings, _packages=self._packages)
+        return other
 
     def describe(self) -> str:
         """A short name for progress displays and errors."""
@@ -148,17 +169,6 @@ class Trial:
         return f"{self.kind} {settings.name if hasattr(settings, 'name') else settings.model.name}"
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:  # the trial will say so itself
-        return None
-
-
-def _canonical(content: Mapping[str, object]) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def seed_value(index: int, purpose: str = "") -> int:
     """The `index`-th public seed, 63 bits, derived from the index alone; one independent stream per purpose.
 
@@ -171,7 +181,12 @@ def seed_value(index: int, purpose: str = "") -> int:
 
 
 def trials_of(
-    claim: Claim, tier: Tier, arms: tuple[str, ...], seeds: range, effects: Iterable[Effect] = ()
+    claim: Claim,
+    tier: Tier,
+    arms: tuple[str, ...],
+    seeds: range,
+    effects: Iterable[Effect] = (),
+    inputs: Inputs = HERE,
 ) -> list[tuple[str, Trial]]:
     """The trials of some arms over some seeds, seeds interleaved: every arm of one seed before the next seed.
 
@@ -179,6 +194,7 @@ def trials_of(
 
     Args:
         effects: those that read the records, by which they say what they want of them.
+        inputs: finds the files that settings name.
 
     Raises:
         DataError: when a dataset is missing.
@@ -189,7 +205,7 @@ def trials_of(
         group = LatencyGroup.of(tier.arms)
         timed = [Trial(claim.kind, group, seed, None) for seed in seeds]
         return [(arm, trial) for trial in timed for arm in arms]
-    first = {arm: resolve(claim.kind, tier.arms[arm]) for arm in arms}
+    first = {arm: resolve(claim.kind, tier.arms[arm], inputs) for arm in arms}
     if claim.kind == "train":
         read = [
             (part, metric_of(name))
@@ -202,39 +218,38 @@ def trials_of(
     return [(arm, first[arm].at(seed)) for seed in seeds for arm in arms]
 
 
-def resolve(kind: Kind, settings: Settings) -> Trial:
+def resolve(kind: Kind, settings: Settings, inputs: Inputs = HERE) -> Trial:
     """The trial of the first seed: settings with the digests of all files that they name.
 
     Raises:
         DataError: when a dataset or checkpoint is missing.
     """
     if isinstance(settings, DatasetSettings):
-        return Trial(kind, settings, 0, digest(settings.data))
+        return Trial(kind, settings, 0, inputs.data(settings.data))
     if isinstance(settings, DetectSettings):
-        return Trial(
-            kind, settings, 0, scenes.digest(settings.data), *_starting(settings.model, settings.start)
-        )
+        data = inputs.scenes(settings)
+        return Trial(kind, settings, 0, data, *_starting(settings.model, settings.start, None, inputs))
     if not isinstance(settings, TrainSettings):
         return Trial(kind, settings, 0, None)
     if settings.quantise is not None:
         # The metrics too, because the quantised network's record takes them over.
-        training = resolve(kind, _training(settings)).wanting({ARTEFACT, *ADDED})
+        training = resolve(kind, _training(settings), inputs).wanting({ARTEFACT, *ADDED})
         return Trial(kind, settings, 0, training.data, training.weights, training)
-    weights, needs = _starting(settings.model, settings.start, settings.data)
+    weights, needs = _starting(settings.model, settings.start, settings.data, inputs)
     if settings.distill is not None:
-        needs = resolve(kind, teaching(settings, settings.distill)).wanting([ARTEFACT])
-    return Trial(kind, settings, 0, digest(settings.data), weights, needs)
+        needs = resolve(kind, teaching(settings, settings.distill), inputs).wanting([ARTEFACT])
+    return Trial(kind, settings, 0, inputs.data(settings.data), weights, needs)
 
 
 def _starting(
-    model: ModelSettings, start: StartSettings | None, data: DataSettings | None = None
+    model: ModelSettings, start: StartSettings | None, data: DataSettings | None, inputs: Inputs
 ) -> tuple[str | None, Trial | None]:
     """The digest of the checkpoint that a network starts from, or the training that it needs; `data`: its own."""
     if start is None:
         return None, None
     if start.pretrain is not None:
-        return None, pretraining(model, start.pretrain, data)
-    return checkpoint.digest(start.weights or "", model), None
+        return None, pretraining(model, start.pretrain, data, inputs)
+    return inputs.weights(start.weights or "", model), None
 
 
 def teaching(settings: TrainSettings, distill: DistillSettings) -> TrainSettings:
@@ -244,7 +259,12 @@ def teaching(settings: TrainSettings, distill: DistillSettings) -> TrainSettings
     return TrainSettings(**{name: getattr(settings, name) for name in shared} | own)
 
 
-def pretraining(model: ModelSettings, settings: PretrainSettings, data: DataSettings | None = None) -> Trial:
+def pretraining(
+    model: ModelSettings,
+    settings: PretrainSettings,
+    data: DataSettings | None = None,
+    inputs: Inputs = HERE,
+) -> Trial:
     """The training, at the first seed, whose weights others of the model start from.
 
     Args:
@@ -258,7 +278,7 @@ def pretraining(model: ModelSettings, settings: PretrainSettings, data: DataSett
     given["data"] = settings.data or data
     if settings.submodels:
         model = submodels_of(model)
-    trial = resolve("train", TrainSettings(model=model, **given))
+    trial = resolve("train", TrainSettings(model=model, **given), inputs)
     # One for all seeds, as a published checkpoint is, or the ordinary training of each seed, which arms may share.
     return (trial if settings.seeds == "own" else replace(trial, keeps=True)).wanting([ARTEFACT])
 

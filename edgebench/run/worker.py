@@ -19,7 +19,7 @@ from edgebench.claim.settings import DetectSettings, TrainSettings
 from edgebench.errors import DataError, EdgebenchError
 from edgebench.run import environment
 from edgebench.run.record import Measured, Record, Status
-from edgebench.run.trial import ARTEFACT, Trial
+from edgebench.run.trial import ARTEFACT, SEMANTICS, Trial
 
 
 def work(
@@ -58,7 +58,11 @@ def run_here(trials: tuple[Trial, ...], device: str = "cpu", start: bytes | None
         message = _short_traceback(error)
         status = Status.out_of_memory if _is_out_of_memory(error) else Status.error
     seconds = (time.perf_counter() - started) / len(trials)
-    described = {"identity": environment.identity(device), "state": environment.state()}
+    described = {
+        "identity": environment.identity(device),
+        "state": environment.state(),
+        "semantics": SEMANTICS,
+    }
     if found is None:
         return [Record(trial.hash, status, None, seconds, message, described) for trial in trials]
     return [_record(trial, each, seconds, described) for trial, each in zip(trials, found, strict=True)]

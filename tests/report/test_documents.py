@@ -17,6 +17,7 @@ from edgebench.report import documents
 from edgebench.report.compare import compare_sides
 from edgebench.report.documents import item_document, text_of
 from edgebench.report.history import Entry
+from edgebench.report.rejudging import Rejudged
 from edgebench.report.result import Baselines
 from edgebench.report.sides import find_side
 from edgebench.run.options import Options
@@ -75,6 +76,7 @@ def every(folder: Path) -> Iterator[dict[str, Any]]:
     yield documents.runs_document([(entries[0].run, results)])
     yield documents.history_document("demo/trained", entries)
     yield exported.to_json()
+    yield documents.rejudge_document(Rejudged({"smoke": results}, ("short: demo/trained::gain",)), (), 0)
 
 
 def keys(value: Any) -> Iterator[str]:
@@ -97,7 +99,7 @@ def test_the_guide_names_every_kind_and_key(tmp_path: Path) -> None:
         assert each["format"] == 1
         kinds.add(each["kind"])
         assert set(keys(each)) <= known, each["kind"]
-    assert kinds == {"run", "list", "plan", "compare", "runs", "history", "export"}
+    assert kinds == {"run", "list", "plan", "compare", "runs", "history", "export", "rejudge"}
 
 
 def test_documents_hold_what_they_are_of(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field, create_model
 
 from edgebench.claim.settings import ProfileSettings, PropertySettings, TrainSettings
+from edgebench.data import source
 from edgebench.errors import DataError
 from edgebench.run import trial as trials
 from edgebench.run.trial import Trial, resolve, seed_value, trials_of
@@ -188,8 +189,8 @@ def test_what_it_starts_from_and_its_strategy_are_part_of_the_trial(change: dict
 
 def test_the_data_of_a_pretraining_are_part_of_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     before = tuned(pretrain={"data": {"name": "digits", "classes": [0, 1]}})
-    digest = trials.digest
-    monkeypatch.setattr(trials, "digest", lambda data: digest(data) if data.classes is None else "changed")
+    digest = source.digest
+    monkeypatch.setattr(source, "digest", lambda data: digest(data) if data.classes is None else "changed")
     after = tuned(pretrain={"data": {"name": "digits", "classes": [0, 1]}})
     assert (after.data, after.settings_json) == (before.data, before.settings_json)
     assert after.hash != before.hash

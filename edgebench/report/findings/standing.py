@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgebench.claim.claim import Case, Claim, Effect, Tier, item_key
-from edgebench.errors import BaselineError, EdgebenchError, StoreError
+from edgebench.errors import BaselineError
 from edgebench.judge.baseline import Baseline, BaselineEffect
 from edgebench.judge.verdict import Verdict
 from edgebench.report import tables
 from edgebench.report.findings.model import NOT_RUN, Item, Source
 from edgebench.report.result import Baselines, Result, assess
 from edgebench.run.case import Judged
-from edgebench.run.outlook import Prospect, StoredOutlook
-from edgebench.run.record import Record, Status
+from edgebench.run.outlook import StoredOutlook
+from edgebench.run.stored import judged as stored
 
 Identity = dict[str, str | int]
 
@@ -36,41 +36,12 @@ def standing(
     Raises:
         StoreError: when the store cannot be read.
     """
-    try:
-        prospect = outlook.prospect(claim, case, tier, effect)
-    except StoreError:
-        raise
-    except EdgebenchError as error:  # a dataset, a checkpoint or a package that is not here
-        return _without(claim, case, tier, effect, baselines, str(error), identity)
-    if prospect.verdict is None and not prospect.remarks:
-        return _without(claim, case, tier, effect, baselines, _lacking(prospect, tier), identity)
-    judged = _judged(effect, prospect, outlook, identity)
+    judged = stored(claim, case, tier, effect, outlook, identity)
+    if judged.pending:
+        return _without(claim, case, tier, effect, baselines, judged.pending, identity)
     result = assess(claim, case, tier, judged, baselines)
-    subtype = prospect.verdict.subtype if prospect.verdict else None
+    subtype = judged.verdict.subtype if judged.verdict else None
     return _item(claim, tier, effect, result, Source.store, subtype, judged.diverged, tables.state_of(result))
-
-
-def _judged(effect: Effect, prospect: Prospect, outlook: StoredOutlook, identity: Identity) -> Judged:
-    verdict = prospect.verdict
-    used = prospect.seeds if verdict is None else verdict.n or prospect.seeds
-    records = [outlook.record(trial) for trial in prospect.trials if trial.seed < used]
-    known: list[Record] = [record for record in records if record is not None]
-    return Judged(
-        effect,
-        verdict,
-        failure=None if verdict else "; ".join(prospect.remarks),
-        cached=len(known),
-        diverged=sum(record.status is Status.diverged for record in known),
-        seconds=sum(record.seconds for record in known),
-        identity=identity,
-    )
-
-
-def _lacking(prospect: Prospect, tier: Tier) -> str:
-    if not prospect.seeds:
-        return "the store has no trials of it"
-    later = [look for look in tier.looks if look > prospect.seeds]
-    return f"{prospect.seeds} of the {later[0] if later else tier.looks[-1]} seeds of its next look are in the store"
 
 
 def _without(
