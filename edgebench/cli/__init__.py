@@ -13,10 +13,12 @@ from edgebench import __version__
 from edgebench.claim.excerpt import pointed
 from edgebench.claim.problems import ClaimFileError
 from edgebench.cli import (
+    audit,
     baselines,
     certify,
     claims,
     data,
+    evidence,
     export,
     history,
     new,
@@ -118,9 +120,12 @@ _baseline.command("refresh")(baselines.refresh)
 _baseline.command("diff")(baselines.diff)
 app.add_typer(_baseline, name="baseline")
 app.command("certify")(certify.certify)
+app.command("audit")(audit.audit)
 app.command("history")(history.history)
 app.command("compare")(history.compare)
 app.command("export")(export.export)
+app.command("evidence")(evidence.evidence)
+app.command("verify")(evidence.verify)
 app.command("report")(report.report)
 app.command("schema")(schemas.schema)
 _data = _group("Get datasets.")

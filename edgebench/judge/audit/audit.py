@@ -30,8 +30,13 @@ class Audit:
 
     @property
     def vacuous(self) -> tuple[Mutated, ...]:
-        """The effects that a mutation leaves reproduced."""
-        return tuple(each for each in self.mutated if each.survivors)
+        """The effects that a mutation leaves reproduced, those apart of which the claim itself says why."""
+        return tuple(each for each in self.mutated if each.survivors and each.explained is None)
+
+    @property
+    def explained(self) -> tuple[Mutated, ...]:
+        """The effects that a mutation leaves reproduced, and of which the claim says why."""
+        return tuple(each for each in self.mutated if each.survivors and each.explained is not None)
 
     def fates(self) -> dict[str, Counter[Fate]]:
         """For each kind of mutation, how many effects' mutants met which fate."""

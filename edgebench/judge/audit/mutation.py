@@ -6,7 +6,7 @@ and judged again on the same values. What has to change the verdict:
 - `direction`: `>` becomes `<` and the reverse; a stated value is moved beyond its band to either side.
 - `margin`: the limit is moved past the measured value, or a band drawn in until it leaves it out. (The margin times 2
   and times 0 are judged as well, and counted: they tell how much room a verdict has, and need not change it.)
-- `arms swapped`: the arms exchange what was measured of them.
+- `arms swapped`: the arms exchange what was measured of them; of more than two, one exchange has to change it.
 - `arms alike`: all arms have what was measured of the first, as with a metric in which they do not differ.
 - `metric`: another metric takes the place of the effect's: the values of another effect of the same arms, or with a
   store every metric that its arms have. One of them has to change the verdict.
@@ -88,6 +88,11 @@ class Mutated:
     scaled: tuple[bool, ...]
 
     @property
+    def explained(self) -> str | None:
+        """Why the claim has an effect that can hardly fail, where it says so (`lint: {vacuous: …}`)."""
+        return self.subject.claim.lint.get("vacuous")
+
+    @property
     def survivors(self) -> tuple[Mutant, ...]:
         return tuple(each for each in self.mutants if each.fate is Fate.survived)
 
@@ -158,22 +163,27 @@ def _all_must_change(
 def _swapped(subject: Subject, values: Sequence[float], null: float | None, planted: bool) -> Mutant | None:
     if len(subject.effect.arms) < 2:
         return None
-    kind, unknown = "arms swapped", False
+    kind, tried, unknown, said = "arms swapped", 0, False, ""
     for names, other, rule in exchanged(subject.effect.value):
         if rule is SAME:
             continue  # such as two arms of a maximum, which the effect does not tell apart
         swapped = _by_law(rule, values) if rule else None if planted else measured_values(subject, other)
+        tried += swapped is not None
         if swapped is None:
             unknown = True
         elif subject.judged(swapped) is not Outcome.reproduced:
-            return Mutant(kind, Fate.changed, 1)
-        elif _says_no_difference(subject, null):
-            return Mutant(kind, Fate.equivalent, 1, _NO_DIFFERENCE)
+            return Mutant(kind, Fate.changed, tried)
         else:
             told = " and ".join(f"'{one}' for '{two}'" for one, two in names.items() if one < two)
-            return Mutant(kind, Fate.survived, 1, f"with {told} it is reproduced as well")
+            said = f"with {told} it is reproduced as well"
+    if tried and _says_no_difference(subject, null):
+        return Mutant(kind, Fate.equivalent, tried, _NO_DIFFERENCE)
     if unknown:
-        return Mutant(kind, Fate.unknown, 0, "the value does not tell what the other way round it would be")
+        return Mutant(
+            kind, Fate.unknown, tried, "the value does not tell what the other way round it would be"
+        )
+    if tried:
+        return Mutant(kind, Fate.survived, tried, said)
     if subject.effect.expect.relation in ("~", "=="):
         return Mutant(kind, Fate.equivalent, 0, "its value does not tell one arm from the other")
     return Mutant(kind, Fate.survived, 1, "its value is the same, and claims a direction all the same")

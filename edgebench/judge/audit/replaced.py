@@ -2,8 +2,8 @@
 
 Without a store the values of a claim's other effects are known: of the same arms they are another metric, of the same
 metric another arm. They are *telling* where the paper says something of them that does not satisfy the effect, and they
-are as it says; that others satisfy it as well, says nothing against it. With a store every metric that is measured of
-the effect's arms is known, and every arm of its tier.
+are as it says; that others satisfy it as well, says nothing against it. With a store every arm of the tier is known,
+and every metric of the effect's arms; of these all are telling together.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from edgebench.claim.claim import item_key
 from edgebench.claim.configured import is_setting
 from edgebench.claim.expression import Expression
 from edgebench.claim.folds import is_folds, metric_of
@@ -41,20 +40,24 @@ def replacements(subject: Subject, others: Sequence[Subject]) -> dict[str, Found
     found = {"metric": Found()}
     if len(subject.effect.arms) == 1:
         found["arm"] = Found()
-    if subject.observed:
-        for name, value in _other_metrics(subject):
-            _add(found["metric"], name, measured_values(subject, value))
-        for arm in subject.tier.arms if "arm" in found else ():
-            if arm not in subject.effect.arms:
-                value = with_arms(subject.effect.value, {subject.effect.arms[0]: arm})
-                _add(found["arm"], arm, measured_values(subject, value))
-        return found
     for other in others:
         kind = _in_place_of(subject, other)
         if kind is None or subject.judged(other.values) is None:
             continue
+        name = (
+            other.effect.arms[0]
+            if kind == "arm" and other.case is subject.case
+            else other.name.split("::")[1]
+        )
         telling = other.judged(other.values) is Outcome.reproduced and not _as_much(subject, other)
-        _add(found[kind], item_key(other.effect.key, other.case.id), other.values, telling=telling)
+        _add(found[kind], name, other.values, telling=telling)
+    if subject.observed:
+        for name, value in _other_metrics(subject):
+            _add(found["metric"], name, measured_values(subject, value), telling=True)
+        for arm in subject.tier.arms if "arm" in found else ():
+            if arm not in found["arm"].values and arm not in subject.effect.arms:
+                value = with_arms(subject.effect.value, {subject.effect.arms[0]: arm})
+                _add(found["arm"], arm, measured_values(subject, value), telling=False)
     return found
 
 
@@ -79,7 +82,7 @@ def _as_much(subject: Subject, other: Subject) -> bool:
     return its_low <= high and its_high >= low
 
 
-def _add(found: Found, name: str, values: Sequence[float] | None, *, telling: bool = True) -> None:
+def _add(found: Found, name: str, values: Sequence[float] | None, *, telling: bool) -> None:
     if values is not None:
         found.values[name] = values
         if telling:

@@ -109,7 +109,7 @@ def simulate(subjects: Sequence[Subject], draws: int = DRAWS) -> Simulated:
             disagreements(_series(draw, looks, _CHECKED), _ABOVE, 0.0, looks, _CHECKED)
             for draw in noises.values()
         )
-        coarsest = _coarsest(looks, draws // 4)
+        coarsest = _coarsest(looks, draws)
         coarse = tuple(f"{each.name} at {each.tier.name}" for each, size in own if size > coarsest)
         coverage.append(Coverage(looks, missed, coarsest, coarse))
         power.append(_power(looks, [each for each in varying if each.tier.looks == looks]))
