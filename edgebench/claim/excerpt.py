@@ -56,17 +56,18 @@ def _excerpt(problem: Problem, lines: list[str]) -> list[str]:
     mark = problem.mark
     if mark.line > len(lines) or not lines[mark.line - 1].strip():
         return []
-    line = "".join(c if c.isprintable() else " " for c in lines[mark.line - 1])
-    at = min(mark.column - 1, len(line))
+    whole = lines[mark.line - 1]
+    at = min(mark.column - 1, len(whole))
+    start = 0 if len(whole) <= _WIDTH else max(0, at - _BEFORE)
+    # No more is looked at than is shown, for a file may be a single line.
+    line = "".join(c if c.isprintable() else " " for c in whole[start : start + _WIDTH])
+    at -= start
     found = _SPOT.match(line, at)
     end = found.end() if found else at + 1
-    start = 0 if len(line) <= _WIDTH else max(0, at - _BEFORE)
-    stop = min(len(line), start + _WIDTH)
-    text = ("…" if start else "") + line[start:stop] + ("…" if stop < len(line) else "")
-    before = " " * (bool(start) + _columns(line[start:at]))
-    carets = "^" * max(1, _columns(line[at : min(end, stop)]))
-    named = _named(problem.message, line, end)
-    if named is not None and named[1] <= stop:
+    text = ("…" if start else "") + line + ("…" if start + len(line) < len(whole) else "")
+    before = " " * (bool(start) + _columns(line[:at]))
+    carets = "^" * max(1, _columns(line[at:end]))
+    if (named := _named(problem.message, line, end)) is not None:
         carets += " " * _columns(line[end : named[0]]) + "~" * _columns(line[named[0] : named[1]])
     number = str(mark.line)
     return [f"  {number} | {text}", f"  {' ' * len(number)} | {before}{carets}"]

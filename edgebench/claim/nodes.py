@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from edgebench.claim.problems import ClaimFileError, Mark, Problem
+from edgebench.printable import CONTROL
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
@@ -184,6 +185,9 @@ class _Builder:
         if tag and tag != "!":
             self.report(event, f"YAML tag '{tag}' is not allowed", "write a plain value")
         if isinstance(event, yaml.ScalarEvent):
+            if hidden := CONTROL.search(event.value):  # which "\e" writes with letters
+                message = f"the text has the character {hidden.group()!r}; expected none that controls a terminal"
+                self.problems.append(Problem(mark, message))
             return Node(self.scalar(event), mark)
         if isinstance(event, yaml.SequenceStartEvent):
             items = []

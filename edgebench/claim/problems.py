@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebench.errors import ClaimError
+from edgebench.printable import printable
 
 MAX_SHOWN = 100  # problems of one file; beyond, something else than a slip is wrong with it
 _LONGEST = 1000  # characters of a message
@@ -85,8 +86,4 @@ def display_path(path: str | Path) -> str:
 
 
 def _printable(text: str) -> str:
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
