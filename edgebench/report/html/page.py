@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from edgebench.report.findings.model import VERDICTS, AtTier, ClaimFindings, Findings, Item, Source
 from edgebench.report.html.figure import Figure
@@ -49,7 +50,7 @@ def render(findings: Findings) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"number": number, "web": is_web}
+    environment.filters |= {"number": number, "web": is_web, "prose": prose}
     library, script = _plotly(), _script()
     shown = {claim.id: _numbered(claim) for claim in findings.claims()}
     return environment.get_template("page.html.jinja").render(
@@ -74,6 +75,11 @@ def as_json(content: Any) -> Markup:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def prose(text: str) -> Markup:
+    """Text as it stands, what it has between backticks in the letters of code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def is_web(link: str) -> bool:

@@ -147,6 +147,16 @@ def test_opens_a_claim_draws_it_and_goes_back(reader: Reader) -> None:
     assert not page.locator(".claim:visible").count()
 
 
+def test_curves_that_are_the_same_are_one_line(reader: Reader) -> None:
+    reader.open("demo/trained")
+    reader.drawn("curves")
+    figures = reader.page.locator(".claim.open .figure.curves:visible")
+    schedule = figures.filter(has=reader.page.get_by_text("lr", exact=True))
+    schedule.scroll_into_view_if_needed()
+    schedule.locator(".legendtext").first.wait_for()
+    assert schedule.locator(".legendtext").all_text_contents() == ["all 2 arms"]
+
+
 def test_a_link_to_a_claim_and_the_keyboard_alone(chromium: Any, files: dict[str, Path]) -> None:
     page = chromium.new_page()
     page.set_default_timeout(PATIENCE)

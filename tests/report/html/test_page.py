@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.report.html.page import as_json, held, is_web, render
+from edgebench.report.html.page import as_json, held, is_web, prose, render
 from tests import roots
 from tests.report.findings.fixtures import BASELINE, FRONT, findings
 from tests.report.html.fixtures import HOSTILE, hostile, item_of
@@ -128,6 +128,11 @@ def test_json_in_a_script_element() -> None:
     assert json.loads(text) == {"a": [HOSTILE, 1.5, None]}
     with pytest.raises(ValueError, match="not JSON compliant"):
         as_json(float("nan"))
+
+
+def test_code_within_prose() -> None:
+    assert prose("`a < b` of <i>two</i>") == "<code>a &lt; b</code> of &lt;i&gt;two&lt;/i&gt;"
+    assert prose("a ` alone, `` and none") == "a ` alone, `` and none"
 
 
 def test_links_of_papers() -> None:

@@ -59,20 +59,48 @@ function drawIntervals(data, arms, look, width) {
     yaxis: { ...ticks, range: [-0.55, data.items.length - 0.45], showgrid: false, zeroline: false, fixedrange: true } }) };
 }
 
-function drawCurves(data, arms, look) {
+// Arms whose curves are the same, such as a schedule that they share, are one line.
+function together(arms) {
+  const groups = new Map();
+  for (const each of arms) {
+    const key = JSON.stringify([each.mean, each.low, each.high]);
+    groups.set(key, [...(groups.get(key) ?? []), each]);
+  }
+  return [...groups.values()].map((same) => ({ ...same[0], shared: same.length > 1,
+    name: same.length > 1 && same.length === arms.length ? `all ${arms.length} arms` : same.map((each) => each.arm).join(", ") }));
+}
+
+// In how many rows a legend of these names stands: a line of 40 pixels before each, letters of 6.6.
+function legendRows(names, width) {
+  let rows = 1;
+  let used = 0;
+  for (const name of names) {
+    const needed = 52 + 6.6 * name.length;
+    if (used && used + needed > width) [rows, used] = [rows + 1, 0];
+    used += needed;
+  }
+  return rows;
+}
+
+function drawCurves(data, arms, look, width) {
   const traces = [];
-  for (const each of data.arms) {
-    const { colour, dash } = armStyle(arms, each.arm, look);
+  const lines = together(data.arms);
+  for (const each of lines) {
+    const { colour, dash } = each.shared && lines.length === 1 ? { colour: look.fg, dash: "solid" } : armStyle(arms, each.arm, look);
     const x = each.mean.map((_, epoch) => epoch + 1);
     if (each.low) {
       traces.push({ x: [...x, ...x.toReversed()], y: [...each.high, ...each.low.toReversed()], fill: "toself", mode: "lines",
         fillcolor: faded(colour, 0.16), line: { width: 0 }, hoverinfo: "skip", showlegend: false, legendgroup: each.arm });
     }
-    traces.push({ x, y: each.mean, mode: each.mean.length > 1 ? "lines" : "markers", name: plain(each.arm), legendgroup: each.arm,
+    traces.push({ x, y: each.mean, mode: each.mean.length > 1 ? "lines" : "markers", name: plain(each.name), legendgroup: each.arm,
       line: { color: colour, width: 1.9, dash }, marker: { color: colour },
-      hovertemplate: `%{y:.4g} after epoch %{x}<extra>${plain(each.arm)} (${each.trials})</extra>` });
+      hovertemplate: `%{y:.4g} after epoch %{x}<extra>${plain(each.name)} (${each.trials})</extra>` });
   }
-  return { traces, layout: base(look, 264, { showlegend: true, legend: { orientation: "h", y: -0.22, yanchor: "top", font: { color: look.fg } },
+  // The plot is as high however many rows the legend has, so that its place below the axis's title is the same.
+  const [plot, title] = [172, 44];
+  const below = title + 21 * legendRows(lines.map((each) => each.name), width - 40);
+  return { traces, layout: base(look, 8 + plot + below, { showlegend: true, margin: { l: 8, r: 10, t: 8, b: below },
+    legend: { orientation: "h", y: -title / plot, yanchor: "top", font: { color: look.fg } },
     hovermode: "closest", xaxis: { title: { text: "epoch", standoff: 6 }, zeroline: false, rangemode: "tozero" }, yaxis: { zeroline: false } }) };
 }
 
@@ -102,11 +130,14 @@ function drawFront(data, arms, look) {
     line: { shape: "hv", color: look.muted, width: 1, dash: "dot" } });
   const span = (name) => Math.max(...data.points.map((point) => point[name])) - Math.min(...data.points.map((point) => point[name])) || 1;
   const near = (a, b) => Math.abs(a.cost - b.cost) < 0.2 * span("cost") && Math.abs(a.gain - b.gain) < 0.1 * span("gain");
+  const middle = Math.min(...data.points.map((point) => point.cost)) + span("cost") / 2;
   for (const point of data.points) {
     const { colour } = armStyle(arms, point.arm, look);
     // Of two names that would lie over each other, the lower one's stands below.
     const below = data.points.some((other) => other !== point && near(point, other) && other.gain >= point.gain);
-    traces.push({ x: [point.cost], y: [point.gain], mode: "markers+text", text: [plain(point.arm)], textposition: below ? "bottom center" : "top center",
+    // Beside the point, because the range of its seeds stands above and below it; and towards the middle, where there is room.
+    const textposition = `${below ? "bottom" : "top"} ${point.cost > middle ? "left" : "right"}`;
+    traces.push({ x: [point.cost], y: [point.gain], mode: "markers+text", text: [plain(point.arm)], textposition,
       cliponaxis: false, textfont: { color: look.fg, size: 11 },
       error_y: { type: "data", symmetric: false, color: faded(colour, 0.6), thickness: 1.2, width: 3,
         array: [point.high - point.gain], arrayminus: [point.gain - point.low] },
