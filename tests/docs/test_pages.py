@@ -57,7 +57,7 @@ def test_a_page_without_a_place_comes_after_those_on_use() -> None:
         {"index.md": "# EdgeBench", "json.md": "# For scripts\n\nText", "contributing.md": "# C"}
     )
     assert nav[1]["Use"][-1] == {"For scripts": "json.md"}
-    assert nav[2]["Contribute"][-1] == {"The guide": "contributing.md"}
+    assert nav[2]["Contribute"][-1] == {"Write a claim": "contributing.md"}
 
 
 def test_pictures_are_put_in(build: Path) -> None:
@@ -91,7 +91,8 @@ def test_commands_and_keys_are_all_there(build: Path) -> None:
     assert "| <code>margin</code> | number | smallest effect worth the name, unit of value |" in keys
     assert "[Optimiser settings](#partialoptimisersettings)" in keys
     metrics = (build / "pages" / "reference" / "metrics.md").read_text()
-    assert "| <code>top1</code> | accuracy on the test split, or on the fold, of the trained network | % | 0 |" in metrics
+    told = "accuracy on the test split, or on the fold, of the trained network"
+    assert f"| <code>top1</code> | {told} | % | 0 |" in metrics
     methods = (build / "pages" / "reference" / "methods.md").read_text()
     assert "\n::: edgebench.methods.mobiletl\n" in methods
     assert "::: edgebench.methods.__init__" not in methods

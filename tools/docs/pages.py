@@ -51,7 +51,7 @@ def navigation(pages: Mapping[str, str]) -> list[Any]:
         "nightly.md": "Every night",
         "scaling.md": "Beyond one machine",
     }
-    contribute = {"write-a-claim.md": "Write a claim", "contributing.md": "The guide"}
+    contribute = {"contributing.md": "Write a claim"}
     for name in sorted(set(pages) - {"index.md", *use, *contribute}):
         use[name] = pages[name].partition("\n")[0].removeprefix("# ")
     parts = {"Use": use, "Contribute": contribute}
