@@ -39,6 +39,11 @@ class Recipes:
         self._resolved: dict[tuple[Path, Kind, Path], _Resolved] = {}
         self._paths: dict[tuple[str, Path], Path] = {}
 
+    @property
+    def used(self) -> frozenset[Path]:
+        """The files of all recipes that were asked for so far, and of those that they include."""
+        return frozenset(path for path, _, _ in self._resolved)
+
     def resolve(self, names: Node, kind: Kind, paper: Path, problems: list[Problem]) -> Node | None:
         """Merge the recipes that `names` (a name or a list of names) lists, later ones nearer.
 
@@ -48,9 +53,8 @@ class Recipes:
 
     def broken_unused(self, paper: Path) -> dict[Path, ClaimFileError]:
         """Recipes that a paper's claims could use, that none did so far, and that are valid for no kind of claim."""
-        used = {path for path, _, _ in self._resolved}
         broken = {}
-        for path in sorted({*paper.glob("recipes/*.yaml"), *self.root.glob("recipes/*.yaml")} - used):
+        for path in sorted({*paper.glob("recipes/*.yaml"), *self.root.glob("recipes/*.yaml")} - self.used):
             name = Node(path.stem, Mark(str(path), 1, 1))
             by_kind: list[list[Problem]] = []
             for kind in SETTINGS:

@@ -9,8 +9,8 @@ A bundle is an archive of the one form that `edgebench.evidence.archive` takes, 
     claims/[PAPER/]recipes/NAME.yaml  and the recipes that it uses and those that these include
     results/PAPER/CLAIM.json          by tier and case: the trials of each arm, seed by seed, and the verdicts
     trials/HASH.json                  a trial: what its hash is made of, and its record
-    baselines/TIER/PAPER/CLAIM.yaml   the baselines, where there are any
-    certificates/PAPER/CLAIM.yaml     the transfer certificate, where there is one
+    baselines/TIER/PAPER/CLAIM.yaml      the baselines, where there are any
+    certificates/TIER/PAPER/CLAIM.yaml   the transfer certificates, where there are any
 
 `read_bundle` holds the file to its form and to its digests, and reads the JSON strictly; what the members say of each
 other is the business of `edgebench.evidence.verify`. A bundle is not signed: that nothing in it was changed since it
@@ -40,7 +40,7 @@ _PLACES = {
     "results": re.compile(r"results/(?P<claim>[^/]+/[^/]+)\.json"),
     "trials": re.compile(r"trials/(?P<hash>[0-9a-f]{32})\.json"),
     "baselines": re.compile(r"baselines/(smoke|short|paper)/[^/]+/[^/]+\.yaml"),
-    "certificates": re.compile(r"certificates/[^/]+/[^/]+\.yaml"),
+    "certificates": re.compile(r"certificates/(smoke|short|paper)/[^/]+/[^/]+\.yaml"),
 }
 Form = TypeVar("Form", bound=BaseModel)
 

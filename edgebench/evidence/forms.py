@@ -11,8 +11,8 @@ from edgebench.judge.verdict import Outcome, Subtype, Verdict
 
 FORMAT = 1
 
-Hash = Annotated[str, Field(pattern=r"\A[0-9a-f]{32}\Z")]
-Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=20_000)]
 Floats = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 _Hashes = Annotated[tuple[Hash, ...], BeforeValidator(as_tuple)]
@@ -98,11 +98,11 @@ class StoredRecord(Strict):
         correct: per-example correctness on the test split as hex digits, packed as in `Measured.correct`.
     """
 
-    status: Annotated[str, Field(pattern=r"\A(ok|diverged)\Z")]
+    status: Annotated[str, Field(pattern=r"^(ok|diverged)$")]
     seconds: float
     metrics: dict[str, float]
     curves: dict[str, Floats]
-    correct: Annotated[str, Field(pattern=r"\A([0-9a-f]{2})*\Z")] | None
+    correct: Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$")] | None
     artefact: Sha256 | None
     environment: dict[str, JsonValue]
 

@@ -23,16 +23,17 @@ def claimed(path: Path, *, folder: bool = False) -> Path:
         if not folder:
             if path.is_dir():
                 raise ExportError("is a folder", expected="a file", where=display_path(path))
+            is_new = not (path.exists() or path.is_symlink())
             path.open("ab").close()
-            if not path.stat().st_size:
+            if is_new:
                 path.unlink()
     except OSError as error:
         raise _unwritten(path, error) from None
     return path
 
 
-def write(path: Path, text: str) -> None:
-    """Write a text file, UTF-8; one that was there is replaced when the new one is complete.
+def write(path: Path, text: str | bytes) -> None:
+    """Write a file, text as UTF-8; one that was there is replaced when the new one is complete.
 
     Raises:
         ExportError: when it cannot be written.
