@@ -140,10 +140,12 @@ def _form(form: type[Form], content: bytes, where: str) -> Form:
         again = dumps(found.model_dump(mode="json"))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
+        if first["msg"].startswith("Recursion error"):
+            raise EvidenceError("is nested too deeply", where=where) from None
         place = ".".join(map(str, first["loc"]))[:200]
         raise EvidenceError(f"at {place!r}: {first['msg'][:200]!r}", where=where) from None
-    except (ValueError, RecursionError):
-        raise EvidenceError("cannot be written as it was read", where=where) from None
+    except (ValueError, RecursionError):  # the former where it is written again
+        raise EvidenceError("is nested too deeply", where=where) from None
     if again != content:
         raise EvidenceError("is not written as bundles write it", where=where)
     return found
