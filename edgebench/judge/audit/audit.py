@@ -62,13 +62,13 @@ class Audit:
     def _of_splits(self) -> Iterable[str]:
         if self.splits is None:
             return
-        if self.splits.overall.rate > LIMIT:
+        if self.splits.overall.above:
             yield f"of A/A series {self.splits.overall.rate:.2f} % are decided, more than {LIMIT} %"
         for looks, rate in self.splits.by_looks.items():
             if rate.above:
                 series = f"A/A series looked at {_listed(looks)} seeds"
                 yield f"of {series} {rate.rate:.2f} % are decided, more than {LIMIT} %"
-        if self.splits.halves is not None and self.splits.halves.rate > LIMIT:
+        if self.splits.halves is not None and self.splits.halves.above:
             yield f"of halves {self.splits.halves.rate:.2f} % turn each other's decision, more than {LIMIT} %"
 
     def _of_simulation(self) -> Iterable[str]:

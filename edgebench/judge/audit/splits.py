@@ -40,6 +40,7 @@ LIMIT = 5.5  # %: the level of 5 % and what estimating it may add
 SERIES = 120  # orders of the seeds of an effect; all there are of five
 HALVES = 20
 _CHECKED = 4
+_KNOWN = 1.0  # points to either side, within which a rate is known
 _HALF = 5  # seeds of a half that can be judged
 
 
@@ -61,8 +62,13 @@ class Rate:
 
     @property
     def above(self) -> bool:
-        """Whether it is above the limit for certain."""
-        return self.low is not None and self.low > LIMIT
+        """Whether it is above the limit: for certain, or where it is known to a point, at all.
+
+        Few effects say little: their rate may well be 7 % by chance.
+        """
+        if self.low is None or self.high is None:
+            return False
+        return self.low > LIMIT or (self.rate > LIMIT and self.high - self.low <= 2 * _KNOWN)
 
 
 @dataclass(frozen=True)
