@@ -97,6 +97,8 @@ class Collection:
             prospect = self._outlook.prospect(claim, case, tier, effect)
             if prospect.verdict is not None:
                 verdicts[key] = StatedVerdict.of(prospect.verdict)
+            if not prospect.seeds:
+                continue
             needed = arms_to_run(effect, claim, tier)
             for arm, trial in trials_of(claim, tier, needed, range(prospect.seeds), (effect,)):
                 of_arm = arms.setdefault(arm, [])

@@ -89,7 +89,7 @@ def verify(bundle: Bundle) -> Verification:
                 used |= checked.used
                 found = {**stated.verdicts, **dict.fromkeys(stated.open)}
                 items += [Verified(name, tier, item_key(key, case_id), found[key]) for key in sorted(found)]
-    if unused := bundle.trials.keys() - used:
+    if not problems and (unused := bundle.trials.keys() - used):
         problems.append(f"{len(unused)} of its trials are used by nothing, such as {min(unused)}")
     return Verification(tuple(items), len(bundle.trials), tuple(problems))
 
