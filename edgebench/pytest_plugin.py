@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -252,12 +253,14 @@ class Claims:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.results:
             return
+        from edgebench.report.closing import closing
         from edgebench.report.heatmap import heat_maps
-        from edgebench.report.tables import claims_holding, summary, tally
+        from edgebench.report.tables import claims_holding, tally
 
         results = sorted(self.results, key=lambda result: result.claim)
         terminalreporter.section(f"claims at tier {self.options.tier}")
-        terminalreporter.write_line(summary(results))
+        width = shutil.get_terminal_size().columns if terminalreporter.isatty else None
+        terminalreporter.write_line(closing(results, width, everything=True))
         terminalreporter.write_line("")
         if maps := heat_maps(results, colour=terminalreporter.hasmarkup):
             terminalreporter.write_line(f"{maps}\n")

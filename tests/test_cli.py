@@ -87,8 +87,8 @@ def test_list(shell: Shell) -> None:
     ):
         assert shell("list", "-k", word) == 0
         assert [line.split()[0] for line in shell.out.splitlines() if line.startswith("  demo/")] == found
-    assert shell("list", "-k", "nothing-of-the-kind") == 0
-    assert shell.out == "no claims\n"
+    assert shell("list", "-k", "nothing-of-the-kind", "--json") == options.NOTHING_SELECTED
+    assert json.loads(shell.out)["claims"] == []
 
 
 def test_explain(shell: Shell) -> None:
@@ -119,6 +119,9 @@ def test_explain(shell: Shell) -> None:
     assert "--tier smoke" not in shell.out
     assert "0 of 3 " in shell.out
     assert shell("explain", "demo/blocks", "--tier", "short") == options.NOTHING_SELECTED
+    assert (shell.out, shell.err) == ("", "edgebench: demo/blocks has no tier short; it has smoke\n")
+    assert shell("explain", "demo") == options.FAILED
+    assert "that is a paper; its claims: edgebench list -k demo" in shell.err
     assert shell("explain", "demo/blocks", "--tier", "long") == options.USAGE
     assert not (shell.path / ".edgebench").exists(), "telling a claim leaves nothing behind"
     assert shell("explain", "demo/traned") == options.FAILED
@@ -162,7 +165,12 @@ def test_nothing_selected(shell: Shell) -> None:
     shell.write(formula=roots.FORMULA)
     (shell.path / "claims" / "empty").mkdir()
     assert shell("validate", "claims/empty") == options.NOTHING_SELECTED
+    assert (shell.out, shell.err) == (
+        "0 claims in order\n",
+        "edgebench: no claim was selected; see `edgebench list`\n",
+    )
     for command in (
+        ["list", "-k", "elsewhere"],
         ["run", "-k", "elsewhere"],
         ["run", "--tier", "paper"],
         ["baseline", "diff", "--tier", "paper"],

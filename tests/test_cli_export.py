@@ -52,6 +52,7 @@ def test_tables(full: Shell) -> None:
         (["x.csv", "--table", "runs"], options.USAGE, "csv has no table 'runs'"),
         (["--format", "cvs", "x"], options.USAGE, "no format is called 'cvs'"),
         (["x.csv", "--of", "77"], options.USAGE, "store.sqlite: no run is called '77'"),
+        (["x.csv", "--tier", "papers"], options.USAGE, "no tier is called 'papers'"),
         (["x.csv", "--tier", "paper"], options.NOTHING_SELECTED, "no result was selected"),
         (["x.csv", "-k", "nothing"], options.NOTHING_SELECTED, "no result was selected"),
         (["claims"], options.USAGE, "'claims' does not say in which format"),

@@ -82,6 +82,14 @@ def test_what_cannot_be_written_is_one_line(shell: Shell, arguments: list[str], 
     assert files(shell.path) == ["claims/demo/paper.yaml"]
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(shell: Shell) -> None:
+    assert shell("new", "demo/x", *SAID, *PAPER, "--claims", "/proc/no") == options.FAILED
+    assert shell.err.startswith("edgebench: /proc/no/demo: cannot be written: ")
+    assert shell("schema", "--write", "--claims", "nowhere") == options.FAILED
+    assert shell.err.startswith("edgebench: nowhere: no such folder; expected a folder of claims (")
+    assert not (shell.path / "nowhere").exists()
+
+
 def test_a_claim_that_would_not_be_valid_is_not_left_there(shell: Shell) -> None:
     shell.write()
     wrong = ("--arm", "plain", "--arm", "mixup={augment: {mixop: {}}}", "--value", "mixup.top1 - plan.top1")

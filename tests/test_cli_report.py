@@ -43,8 +43,12 @@ def test_wrong_values_nothing_selected_and_broken_claims(shell: Shell) -> None:
     assert shell("report", "--output", "r.html", "-k", "elsewhere") == options.NOTHING_SELECTED
     assert "no claim was selected" in shell.err
     assert not (shell.path / "r.html").exists()
-    assert shell("report", "--output", "no/such/folder/r.html") == options.USAGE
-    assert "edgebench: no/such/folder/r.html: cannot be written: No such file or directory" in shell.err
+    assert shell("report", "--output", "claims") == options.FAILED
+    assert shell.err == "edgebench: claims: is a folder; expected a file\n"
+    assert shell("report", "--output", "/proc/no/r.html") == options.FAILED
+    assert shell.err.startswith("edgebench: /proc/no/r.html: cannot be written: ")
+    assert shell("report", "--output", "new/folder/r.html") == 0
+    assert (shell.path / "new" / "folder" / "r.html").is_file()
     shell.write(broken=roots.BROKEN)
     assert shell("report", "--output", "r.html") == options.FAILED
     assert "claims/demo/broken.yaml:5:1" in shell.err

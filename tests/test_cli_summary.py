@@ -30,7 +30,7 @@ def test_from_a_run_to_its_summary(shell: Shell) -> None:
     assert "✗ FLIPPED" in shell.out
     assert shell("summary", "--tier", "short") == options.FAILED
     assert "there are no runs at tier short in this store" in shell.err
-    assert shell("summary", "--badge", "no/such/folder.json") == options.USAGE
+    assert shell("summary", "--badge", "/proc/no/badge.json") == options.FAILED
     assert shell("summary", "--within", "soon") == options.USAGE
 
 

@@ -76,6 +76,7 @@ def refresh(
     from edgebench.report.baseline_changes import changes_markdown
     from edgebench.report.recording import sign
     from edgebench.report.refreshing import refresh_baselines
+    from edgebench.report.tables import counted
     from edgebench.run.options import Options
 
     recorded = sign(by, why)
@@ -87,8 +88,7 @@ def refresh(
     else:
         for change in changes:
             typer.echo(f"{change.id}: {change.told}")
-        items = f"{len(changes)} item{'s' if len(changes) != 1 else ''}"
-        typer.echo(f"{items} recorded anew; every other one is as it was")
+        typer.echo(f"{counted(len(changes), 'item')} recorded anew; every other one is as it was")
     complain(catalogue)
 
 

@@ -9,8 +9,8 @@ import typer
 
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.claim.excerpt import excerpts
-from edgebench.cli.options import DEFAULT_ROOT, FAILED, NOTHING_SELECTED, AsJson, Keyword, Root
-from edgebench.cli.selection import complain, select
+from edgebench.cli.options import DEFAULT_ROOT, FAILED, AsJson, Keyword, Root
+from edgebench.cli.selection import complain, nothing, select
 
 
 def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None, as_json: AsJson = False) -> None:
@@ -20,10 +20,13 @@ def list_claims(root: Root = DEFAULT_ROOT, keyword: Keyword = None, as_json: AsJ
 
     catalogue = load_catalogue([root.absolute()])
     chosen = select(catalogue.claims, keyword)
-    typer.echo(
-        text_of(list_document(catalogue.papers, chosen)) if as_json else listing(catalogue.papers, chosen)
-    )
+    if as_json:
+        typer.echo(text_of(list_document(catalogue.papers, chosen)))
+    elif chosen:
+        typer.echo(listing(catalogue.papers, chosen))
     complain(catalogue)
+    if not chosen:
+        raise nothing()
 
 
 def validate(
@@ -37,18 +40,19 @@ def validate(
     """
     from edgebench.judge.lint import lint
     from edgebench.report.result import Baselines
+    from edgebench.report.tables import counted
 
     catalogue = load_catalogue([path.absolute() for path in paths or [DEFAULT_ROOT]])
     count, read = len(catalogue.claims), Baselines().get
     warnings = [problem for claim in catalogue.claims for problem in lint(claim, read)]
-    said = f"{count} claim{'s' if count != 1 else ''} in order"
+    said = f"{counted(count, 'claim')} in order"
     said += f", {len(catalogue.broken)} broken" if catalogue.broken else ""
-    said += f", {len(warnings)} warning{'s' if len(warnings) != 1 else ''}" if warnings else ""
+    said += f", {counted(len(warnings), 'warning')}" if warnings else ""
     typer.echo(said + (":" if warnings or catalogue.broken else ""))
     for text in excerpts(warnings):
         typer.echo(text, err=True)
     complain(catalogue)
     if not count:
-        raise typer.Exit(NOTHING_SELECTED)
+        raise nothing()
     if strict and warnings:
         raise typer.Exit(FAILED)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from edgebench.claim.catalogue import load_catalogue
-from edgebench.cli.options import DEFAULT_ROOT, NOTHING_SELECTED, Keyword, Root, StoreFile
-from edgebench.cli.selection import complain, warn
+from edgebench.cli.options import DEFAULT_ROOT, Keyword, Root, StoreFile
+from edgebench.cli.selection import complain, left_with_nothing, warn
 
 
 def export(
@@ -46,15 +46,15 @@ def export(
     from edgebench.report.export.content import chosen, with_trials
     from edgebench.report.export.formats import format_of
     from edgebench.report.sides import find_side
+    from edgebench.report.tables import counted
     from edgebench.run.options import Options
     from edgebench.run.store import Store
 
     wanted = format_of(format_, output)
-    path = Options(store=store).store_path()
+    path = Options(tier or Options.tier, store=store).check().store_path()
     content = chosen(find_side(of, path), keyword or (), tier)
     if not content.entries:
-        warn(f"no result was selected in {path}; see `edgebench history`")
-        raise typer.Exit(NOTHING_SELECTED)
+        raise left_with_nothing(f"no result was selected in {path}; see `edgebench history`")
     wanted.check(output, table)
     catalogue = None
     if wanted.wants_trials(table):
@@ -64,7 +64,7 @@ def export(
     wanted.write(content, output, table)
     for remark in content.remarks:
         warn(remark)
-    trials = f" and {len(content.trials)} trials" if catalogue is not None else ""
-    typer.echo(f"{output}: {len(content.entries)} items{trials} ({content.told})", err=True)
+    trials = f" and {counted(len(content.trials), 'trial')}" if catalogue is not None else ""
+    typer.echo(f"{output}: {counted(len(content.entries), 'item')}{trials} ({content.told})", err=True)
     if catalogue is not None:
         complain(catalogue)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgebench.cli.options import DEFAULT_ROOT, NOT_AS_RECORDED, NOTHING_SELECTED, AsJson, Root, StoreFile
+from edgebench.cli.selection import left_with_nothing
 from edgebench.errors import BaselineError, ClaimError, SettingsError, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def history(
     from edgebench.run.history import claims_in, runs
     from edgebench.run.options import Options
 
-    path = Options(store=store).store_path()
+    path = Options(tier or Options.tier, store=store).check().store_path()
     with closing(open_existing(path)) as opened:
         if claim is None:
             if item is not None:
@@ -42,7 +43,7 @@ def history(
             chosen = [run for run in runs(opened) if tier in (None, run.tier)]
             listed = [(run, [each.result for each in entries_of(opened, run)]) for run in chosen[-limit:]]
             if not listed:
-                raise _nothing(f"there are no runs in {path} yet")
+                raise left_with_nothing(f"there are no runs in {path} yet")
             typer.echo(text_of(runs_document(listed)) if as_json else run_list(listed))
             return
         entries = entries_for(opened, claim)
@@ -60,7 +61,7 @@ def history(
     if not shown:
         there = sorted({f"{each.result.item} at {each.result.tier}" for each in entries})
         also = f"; there is {', '.join(there)}" if there else f"; edgebench run -k {claim} adds the first"
-        raise _nothing(f"no run in {path} has that of {claim}{also}")
+        raise left_with_nothing(f"no run in {path} has that of {claim}{also}")
     if as_json:
         newest = sorted({each.run.number for each in shown})[-limit:]
         typer.echo(text_of(history_document(claim, [each for each in shown if each.run.number in newest])))
@@ -98,11 +99,6 @@ def compare(
         raise typer.Exit(NOTHING_SELECTED)
     if compared.changed:
         raise typer.Exit(NOT_AS_RECORDED)
-
-
-def _nothing(said: str) -> typer.Exit:
-    typer.echo(f"edgebench: {said}", err=True)
-    return typer.Exit(NOTHING_SELECTED)
 
 
 def _claim(root: Path, claim: str) -> Claim | None:

@@ -19,7 +19,7 @@ from edgebench.claim.problems import ClaimFileError, display_path
 from edgebench.claim.recipes import Recipes
 from edgebench.cli.options import DEFAULT_ROOT, USAGE, Root
 from edgebench.cli.schemas import write_missing
-from edgebench.errors import SettingsError
+from edgebench.errors import ExportError, SettingsError
 
 
 def new(
@@ -151,9 +151,9 @@ def _write(texts: dict[Path, str], check: Callable[[], object]) -> None:
     """Write the files, and take them away again unless they are in order; none is ever overwritten."""
     folder = next(iter(texts)).parent
     made = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
             with path.open("x", encoding="utf-8") as file:
                 written.append(path)
@@ -165,10 +165,18 @@ def _write(texts: dict[Path, str], check: Callable[[], object]) -> None:
         for each in written:
             each.unlink()
         for each in made:
-            each.rmdir()
+            if each.is_dir():
+                each.rmdir()
         if isinstance(error, ClaimFileError):
             typer.echo("edgebench: the claim would not be valid; nothing is written", err=True)
             raise typer.Exit(USAGE) from None
         if isinstance(error, FileExistsError):
             raise SettingsError(f"{error.filename} is there already", hint="nothing is overwritten") from None
+        if isinstance(error, OSError):
+            where = display_path(folder)
+            raise ExportError(
+                f"cannot be written: {error.strerror or error}",
+                where=where,
+                hint="choose another folder by --claims",
+            ) from None
         raise

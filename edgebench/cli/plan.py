@@ -10,7 +10,7 @@ import typer
 
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.cli.options import DEFAULT_ROOT, AsJson, Device, Keyword, Root, Seeds, StoreFile, Tier, Workers
-from edgebench.cli.selection import complain, nothing, one, select
+from edgebench.cli.selection import complain, left_with_nothing, nothing, one, select
 
 
 def plan(
@@ -67,12 +67,12 @@ def explain(
 
     options = Options(tier or "smoke", seeds, store, workers, device=device).check()
     claim = one(load_catalogue([root.absolute()]), claim_id)
-    tiers = [each for each in claim.tiers if tier in (None, each)]
+    if tier is not None and tier not in claim.tiers:
+        raise left_with_nothing(f"{claim_id} has no tier {tier}; it has {', '.join(claim.tiers)}")
+    tiers = claim.tiers if tier is None else (tier,)
     path = options.store_path()
     with closing(Store(path)) if path.is_file() else nullcontext() as opened:
         plans = {
             each: make_plan([claim], replace(options, tier=each), opened, Baselines().get) for each in tiers
         }
     typer.echo(explained(claim, plans))
-    if not plans:
-        raise nothing(options.tier)

@@ -11,8 +11,6 @@ import typer
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.cli.options import DEFAULT_ROOT, Device, Keyword, Root, StoreFile
 from edgebench.cli.selection import complain, nothing, select
-from edgebench.errors import SettingsError
-from edgebench.writing import write_atomically
 
 
 def report(
@@ -29,8 +27,10 @@ def report(
     device: Device = "cpu",
 ) -> None:
     """Write all that store and baselines say as one HTML file. Example: edgebench report --output report.html"""
+    from edgebench.report.files import claimed, write
     from edgebench.report.findings.gather import gather
     from edgebench.report.html.page import render
+    from edgebench.report.tables import counted
     from edgebench.run.options import Options
     from edgebench.run.store import Store
 
@@ -44,21 +44,11 @@ def report(
         findings = gather(catalogue, claims, tier or (), store=opened, device=device)
     if not any(findings.claims()):
         complain(catalogue)
-        raise nothing(", ".join(tier or findings.left_out) or "any")
-    _write(output, render(findings))
+        raise nothing(", ".join(tier) if tier else None)
+    write(claimed(output), render(findings))
     items = sum(len(paper.items(name)) for paper in findings.papers for name in findings.tiers)
     count = len(list(findings.claims()))
-    what = f"{items} item{'' if items == 1 else 's'} of {count} claim{'' if count == 1 else 's'}"
-    typer.echo(f"{output}: {what} at {', '.join(findings.tiers)}")
+    typer.echo(
+        f"{output}: {counted(items, 'item')} of {counted(count, 'claim')} at {', '.join(findings.tiers)}"
+    )
     complain(catalogue)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_atomically(path, text)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot be written: {error.strerror or error}",
-            where=str(path),
-            hint="choose another file with --output",
-        ) from None

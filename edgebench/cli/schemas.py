@@ -11,7 +11,7 @@ import typer
 from edgebench.claim.editor import SCHEMA_FILES, Form, editor_line, with_line, written_files
 from edgebench.claim.problems import display_path
 from edgebench.cli.options import DEFAULT_ROOT, Root
-from edgebench.errors import SettingsError, did_you_mean
+from edgebench.errors import ClaimError, SettingsError, did_you_mean
 
 
 def schema(
@@ -37,6 +37,13 @@ def schema(
         typer.echo(schema_text(next(each for each in SCHEMA_FILES if each == form)), nl=False)
         return
     root = root.absolute()
+    if not root.is_dir():
+        raise ClaimError(
+            "no such folder",
+            expected="a folder of claims",
+            where=display_path(root),
+            hint="name it by --claims",
+        )
     changed = [root / name for form_, name in SCHEMA_FILES.items() if _put(root / name, schema_text(form_))]
     for path in written_files(root):
         text = path.read_bytes().decode("utf-8-sig")
@@ -61,8 +68,9 @@ def write_missing(root: Path) -> None:
 
 def _put(path: Path, text: str) -> bool:
     """Write a file unless that is what it holds; whether it was written."""
-    content = text.encode()
-    if path.is_file() and path.read_bytes() == content:
+    from edgebench.report.files import write
+
+    if path.is_file() and path.read_bytes() == text.encode():
         return False
-    path.write_bytes(content)
+    write(path, text)
     return True

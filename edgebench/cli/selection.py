@@ -39,10 +39,13 @@ def one(catalogue: Catalogue, claim_id: str) -> Claim:
         # A broken paper takes its claims with it.
         if path.parent.name == paper and path.stem in (name, "paper"):
             raise error
+    is_paper = claim_id in {claim.paper for claim in catalogue.claims}
     raise ClaimError(
         f"no claim is called '{claim_id}'",
         expected="<paper>/<claim>, as `edgebench list` prints them",
-        hint=did_you_mean(claim_id, by_id),
+        hint=f"that is a paper; its claims: edgebench list -k {claim_id}"
+        if is_paper
+        else did_you_mean(claim_id, by_id),
     )
 
 
@@ -84,6 +87,17 @@ def leave(catalogue: Catalogue, results: list[Result], tier: str) -> None:
         raise typer.Exit(status)
 
 
-def nothing(tier: str) -> typer.Exit:
-    typer.echo(f"edgebench: no claim was selected (tier {tier}); see `edgebench list`", err=True)
+def nothing(tier: str | None = None) -> typer.Exit:
+    """Says that no claim was selected; to be raised.
+
+    Args:
+        tier: that was asked for; None where a command is not about one.
+    """
+    at = f" (tier {tier})" if tier else ""
+    return left_with_nothing(f"no claim was selected{at}; see `edgebench list`")
+
+
+def left_with_nothing(said: str) -> typer.Exit:
+    """Says why nothing was selected; to be raised."""
+    warn(said)
     return typer.Exit(NOTHING_SELECTED)

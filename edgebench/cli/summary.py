@@ -29,20 +29,16 @@ def summary(
     """
     import json
 
-    from edgebench.errors import SettingsError
     from edgebench.report import night_summary
+    from edgebench.report.files import claimed, write
     from edgebench.report.night import Group, open_night
     from edgebench.run.options import Options, duration
-    from edgebench.writing import write_atomically
 
     options = Options(tier=tier or Options.tier, store=store).check()
     night = open_night(options.store_path(), tier, None if within is None else duration(within))
     if badge is not None:
         content = json.dumps(night_summary.badge(night), ensure_ascii=False, indent=2)
-        try:
-            write_atomically(badge, f"{content}\n")
-        except OSError as error:
-            raise SettingsError(f"--badge cannot be written: {error.strerror}", where=str(badge)) from None
+        write(claimed(badge), f"{content}\n")
     typer.echo(night_summary.night_summary(night))
     if night.of(Group.changed):
         raise typer.Exit(NOT_AS_RECORDED)

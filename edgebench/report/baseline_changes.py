@@ -9,7 +9,7 @@ from edgebench.claim.claim import Claim
 from edgebench.judge.baseline import BaselineEffect, Recorded
 from edgebench.report.markdown import code, folded, table, text
 from edgebench.report.result import Baselines, Result
-from edgebench.report.tables import number
+from edgebench.report.tables import counted, number
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def changes_markdown(changes: Sequence[Change], tier: str, recorded: Recorded | 
     """
     if not changes:
         return f"Nothing moved at tier {text(tier)}: every baseline is as it was.\n"
-    count = f"{len(changes)} item{'s' if len(changes) != 1 else ''}"
-    title = f"## {'Baselines renewed' if recorded else 'Not as recorded'} at tier {text(tier)}: {count}"
+    what = "Baselines renewed" if recorded else "Not as recorded"
+    title = f"## {what} at tier {text(tier)}: {counted(len(changes), 'item')}"
     parts = [title]
     if recorded:
         parts.append(f"By {text(recorded.by)}, {recorded.when}. **Why:** {text(recorded.why)}")

@@ -33,6 +33,11 @@ def number(value: float | None) -> str:
     return f"{value:.4g}" if abs(value) < 10000 else f"{value:,.1f}"
 
 
+def counted(count: int, word: str) -> str:
+    """`1 item`, `2 items`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def state_of(result: Result) -> str:
     """How it stands to its baseline, and that it has moved away from the first one although every step was accepted."""
     since = f" · moved since {result.expected['first']['when']}" if result.moved and result.expected else ""
@@ -61,21 +66,6 @@ def published(result: Result) -> str:
     return number(result.published) + (
         f" {result.unit}" if result.unit and result.published is not None else ""
     )
-
-
-def summary(results: Sequence[Result]) -> str:
-    """The closing table: one row an item, grouped by paper and claim."""
-    rows = []
-    shown = None
-    for result in results:
-        claim = result.claim if result.claim != shown else ""
-        shown = result.claim
-        rows.append(
-            [claim, result.item, published(result), measured(result), result.n or "–", result.label,
-             state_of(result)]
-        )  # fmt: skip
-    headers = ["claim", "effect", "published", "measured [interval]", "n", "verdict", "baseline"]
-    return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
 
 
 def claims_holding(results: Sequence[Result]) -> str:

@@ -11,7 +11,7 @@ from edgebench.judge.baseline import derive
 from edgebench.judge.baseline_file import dump
 from edgebench.judge.verdict import Verdict
 from edgebench.report.result import Baselines, Result, assess
-from edgebench.report.tables import summary
+from edgebench.report.tables import state_of
 from edgebench.run.case import Judged
 from tests import roots
 from tests.judge.fixtures import baseline_of, verdict_of
@@ -75,10 +75,10 @@ def test_within_the_noise_of_one_machine_is_green_and_marked(tmp_path: Path) -> 
     record(tmp_path, claim, DECIDED)
     found = result(claim, OPEN, HERE)
     assert (found.green, found.baseline) == (True, "noisy")
-    assert "≈ within noise" in summary([found])
+    assert "≈ within noise" in state_of(found)
     there = result(claim, OPEN, GPU)
     assert (there.green, there.baseline) == (True, "compatible")
-    assert "≈ other machine" in summary([there])
+    assert "≈ other machine" in state_of(there)
 
 
 def test_a_baseline_of_something_else_than_times_is_refused(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.judge.verdict import Verdict, invalid_verdict, judge_exact, judge_seeds
+from edgebench.report.closing import closing
 from edgebench.report.result import Baselines, Result, assess
-from edgebench.report.tables import failure, number, summary, tally
+from edgebench.report.tables import counted, failure, number, tally
 from edgebench.run.case import Judged
 from tests import roots
 
@@ -74,9 +75,13 @@ def test_results_of_other_versions_can_be_read(tmp_path: Path) -> None:
         Result.from_json({"claim": "demo/trained"})
 
 
+def test_counted() -> None:
+    assert [counted(each, "item") for each in (0, 1, 1234)] == ["0 items", "1 item", "1,234 items"]
+
+
 def test_every_verdict_has_a_row_and_a_text(tmp_path: Path) -> None:
     results = judged(tmp_path)
-    rows = summary(results).splitlines()[2:]
+    rows = closing(results, everything=True).splitlines()[2:]
     assert len(rows) == 5
     assert rows[0].startswith("demo/trained")
     assert not rows[1].startswith("demo/trained"), "a claim is named once"

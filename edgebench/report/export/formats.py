@@ -61,14 +61,19 @@ class Format:
         """
         if table not in TABLES or (table == "trials" and not self.holds_trials and self.trials is None):
             have = TABLES if self.trials or self.holds_trials else TABLES[:1]
-            raise SettingsError(f"{self.name} has no table '{table}'", expected=f"one of {', '.join(have)}")
+            raise SettingsError(f"{self.name} has no table '{table}'", expected=" or ".join(have))
+        if output == STDOUT and (self.suffix is None or self.needs is not None):
+            raise SettingsError(
+                f"{self.name} is no text for standard output",
+                expected=f"a {'file' if self.suffix else 'folder'}",
+            )
         if self.needs is not None and find_spec(self.needs) is None:
             raise ExportError(
                 f"{self.name} needs {self.needs}, which is not installed",
                 hint=f'pip install "edgebench[{self.name}]"',
             )
         if self.suffix is not None:
-            if output != STDOUT or self.needs is not None:
+            if output != STDOUT:
                 claimed(Path(output))
         elif "://" not in output:
             folder = claimed(Path(output), folder=True)

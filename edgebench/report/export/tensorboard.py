@@ -9,7 +9,8 @@ from urllib.parse import quote
 from edgebench.report.export.content import Content, ExportedTrial
 from edgebench.report.export.rows import flat
 from edgebench.report.history import Entry
-from edgebench.report.tables import STATE, measured, number, published
+from edgebench.report.markdown import table, text
+from edgebench.report.tables import STATE, measured, published
 
 ITEMS = "items"  # the run of the verdicts
 _KEPT = " ,=+()[]~&"  # besides letters, digits, `_`, `.` and `-`, in the names of folders
@@ -61,11 +62,10 @@ def _write_trial(writer: Any, trial: ExportedTrial) -> None:
 def _table(entries: tuple[Entry, ...]) -> str:
     """The items as a Markdown table."""
     rows = [
-        "| item | tier | published | measured [interval] | n | verdict | baseline |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for result in (entry.result for entry in entries):
-        cells = [result.id, result.tier, published(result), measured(result), number(result.n), result.label,
-                 STATE[result.baseline]]  # fmt: skip
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows)
+        [text(cell) for cell in (result.id, result.tier, published(result), measured(result), result.n, result.label,
+                                 STATE[result.baseline])]
+        for result in (entry.result for entry in entries)
+    ]  # fmt: skip
+    return table(
+        ["item", "tier", "published", "measured [interval]", "n", "verdict", "baseline"], rows, right=("n",)
+    )

@@ -45,11 +45,17 @@ def test_every_extra_is_declared() -> None:
 
 def test_tables_that_a_format_does_not_have(tmp_path: Path) -> None:
     out = str(tmp_path / "x")
-    with pytest.raises(SettingsError, match="junit has no table 'trials'; expected one of items"):
+    with pytest.raises(SettingsError, match="junit has no table 'trials'; expected items"):
         FORMATS["junit"].check(out, "trials")
-    with pytest.raises(SettingsError, match="csv has no table 'runs'; expected one of items, trials"):
+    with pytest.raises(SettingsError, match="csv has no table 'runs'; expected items or trials"):
         FORMATS["csv"].check(out, "runs")
     FORMATS["json"].check(out, "trials")
+
+
+@pytest.mark.parametrize("name", ["parquet", "tensorboard", "mlflow"])
+def test_what_is_no_text_does_not_go_to_standard_output(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"is no text for standard output; expected a f(ile|older)"):
+        FORMATS[name].check("-", "items")
 
 
 def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def test_runs_hold_curves_metrics_settings_and_verdicts(tmp_path: Path) -> None:
     seeds = read.Scalars("items", "smoke/demo/trained::gain")
     assert [(each.step, each.value) for each in seeds] == list(enumerate(VALUES))
     said = read.Tensors("items", "verdicts/text_summary")[0].tensor_proto.string_val[0].decode()
+    said = html.unescape(said)
     assert "| demo/trained::gain | smoke | 3 points | 2.75 [-1, 6.5] | 2 | reproduced · proxy |" in said
 
 
