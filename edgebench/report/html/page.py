@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from edgebench.report.findings.model import VERDICTS, AtTier, ClaimFindings, Findings, Item, Source
+from edgebench.report.html.audit import audit_part
 from edgebench.report.html.figure import Figure
 from edgebench.report.html.intervals import interval_figures
 from edgebench.report.html.plots import plots_of
@@ -50,7 +51,7 @@ def render(findings: Findings) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"number": number, "web": is_web, "prose": prose}
+    environment.filters |= {"json": as_json, "number": number, "web": is_web, "prose": prose}
     library, script = _plotly(), _script()
     shown = {claim.id: _numbered(claim) for claim in findings.claims()}
     return environment.get_template("page.html.jinja").render(
@@ -58,6 +59,7 @@ def render(findings: Findings) -> str:
         verdicts=VERDICTS,
         shown=shown,
         data={claim.id: as_json(_data(claim, shown[claim.id])) for claim in findings.claims()},
+        audit=audit_part(findings.audit) if findings.audit is not None else None,
         held=held,
         held_states=_HELD,
         source=Source,
@@ -79,7 +81,7 @@ def as_json(content: Any) -> Markup:
 
 def prose(text: str) -> Markup:
     """Text as it stands, what it has between backticks in the letters of code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    return Markup(re.sub(r"`([^`\s](?:[^`]*[^`\s])?)`", r"<code>\1</code>", str(escape(text))))
 
 
 def is_web(link: str) -> bool:
