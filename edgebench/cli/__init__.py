@@ -25,6 +25,7 @@ from edgebench.cli import (
     plan,
     rejudge,
     report,
+    reproduce,
     running,
     schemas,
     summary,
@@ -114,6 +115,7 @@ app.command("plan")(plan.plan)
 app.command("explain")(plan.explain)
 app.command("run")(running.run)
 app.command("rejudge")(rejudge.rejudge)
+app.command("reproduce")(reproduce.reproduce)
 _baseline = _group("Record and compare the results that claims are held against.")
 _baseline.command("record")(baselines.record)
 _baseline.command("refresh")(baselines.refresh)

@@ -8,11 +8,11 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psutil
@@ -43,7 +43,7 @@ _WORKER_ENVIRONMENT = {
 @dataclass
 class _Running:
     trials: tuple[Trial, ...]
-    process: ForkServerProcess
+    process: BaseProcess
     connection: Connection
     started: float
     timeout: float
@@ -61,19 +61,21 @@ class LocalExecutor:
     Args:
         workers: processes at a time.
         device: `cpu` or `cuda`, for trainings.
+        fresh: every process is a new interpreter, with addresses and an order of sets of its own, and no fork.
 
     Raises:
         SettingsError: `cuda` where there is none.
     """
 
-    def __init__(self, workers: int, device: str = "cpu") -> None:
+    def __init__(self, workers: int, device: str = "cpu", *, fresh: bool = False) -> None:
         self.workers = workers
         self.device = device
+        self.fresh = fresh
         self.together = 1 if device == "cpu" else TOGETHER
         self.identity = environment.identity(device)
         self._running: dict[Connection, _Running] = {}
         self._unstarted: list[tuple[Trial, Record]] = []
-        self._leaving: list[tuple[float, ForkServerProcess]] = []  # by when each is to be gone
+        self._leaving: list[tuple[float, BaseProcess]] = []  # by when each is to be gone
 
     @property
     def free(self) -> int:
@@ -94,12 +96,13 @@ class LocalExecutor:
         # A CUDA context maps more private memory than it uses; its device's own memory is the limit there.
         limit = int((memory or DEFAULT_MEMORY) * (1 << 30)) if self.device == "cpu" else None
         try:
-            context = _context()
+            context = multiprocessing.get_context("spawn") if self.fresh else _context()
             ours, theirs = context.Pipe(duplex=False)
             process = context.Process(
                 target=work, args=(theirs, trials, limit, self.device, start), daemon=True
             )
-            process.start()
+            with _environment() if self.fresh else nullcontext():  # a fork has that of its server
+                process.start()
         except (
             OSError,
             EOFError,
