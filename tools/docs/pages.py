@@ -50,6 +50,7 @@ def navigation(pages: Mapping[str, str]) -> list[Any]:
         "your-own.md": "Your own data, model or device",
         "nightly.md": "Every night",
         "scaling.md": "Beyond one machine",
+        "evidence.md": "Judge again, run again, evidence",
     }
     contribute = {"contributing.md": "Write a claim"}
     for name in sorted(set(pages) - {"index.md", *use, *contribute}):
