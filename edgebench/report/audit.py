@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -18,69 +19,99 @@ _WIDTH = 100
 _SHOWN = tuple(SHIFTS.index(shift) for shift in (0.5, 1.0, 1.5, 2.0, 3.0, 5.0))
 
 
+@dataclass(frozen=True)
+class Section:
+    """One table of an audit.
+
+    Attributes:
+        title: what it shows, in a few words.
+        told: how it is to be read.
+        said: sentences below it.
+    """
+
+    title: str
+    told: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    said: tuple[str, ...] = ()
+
+
+def sections(audit: Audit) -> list[Section]:
+    """All tables that there is something in."""
+    found = [false_decisions(audit), coverage(audit), power(audit), planted(audit), mutations(audit)]
+    return [each for each in found if each.rows]
+
+
 def summary(audit: Audit, *, quiet: bool = False) -> str:
-    """The audit as a text of a few tables; with `quiet` only what is not as it must be, and the last line."""
-    parts = [] if quiet else [false_decisions(audit), coverage(audit), power(audit), mutations(audit)]
-    failures = audit.failures()
-    parts += [f"✗ {each}" for each in failures]
-    return "\n\n".join([*(part for part in parts if part), closing(audit)])
+    """The audit as text; with `quiet` only what is not as it must be, and the last line."""
+    parts = [] if quiet else [_text(each) for each in sections(audit)]
+    parts += [f"✗ {each}" for each in audit.failures()]
+    return "\n\n".join([*parts, closing(audit)])
+
+
+def _text(section: Section) -> str:
+    told = textwrap.wrap(f"{section.title}: {section.told}", _WIDTH)
+    said = [line for each in section.said for line in textwrap.wrap(each, _WIDTH, break_on_hyphens=False)]
+    return "\n".join([*told, "", table(section.head, section.rows, right=section.head[1:]), *said])
 
 
 def closing(audit: Audit) -> str:
     """What it comes to, in one line."""
     effects, vacuous = len(audit.mutated), len(audit.vacuous)
     judged = sum(audit.tried(kind) for kind in KINDS)
-    said = (
-        f"{effects} effects, {judged} mutants, {vacuous or 'no'} vacuous effect{'' if vacuous == 1 else 's'}"
-    )
+    said = f"{_count(effects, 'effect')}, {judged} mutants, {_count(vacuous, 'vacuous effect')}"
     if audit.splits is not None:
         said += f"; {audit.splits.overall.rate:.1f} % of A/A series decided (at most {LIMIT} %)"
     return said
 
 
-def false_decisions(audit: Audit) -> str:
+def false_decisions(audit: Audit) -> Section:
     """How often the judge decides on stored differences although nothing differs."""
     found = audit.splits
-    if found is None:
-        return "A/A: no effect has seeds that differ."
-    rows = [_rate(f"looks at {_looks(looks)}", rate) for looks, rate in found.by_looks.items()]
-    rows.append(_rate("all", found.overall))
-    if found.halves is not None:
-        rows.append(_rate("halves of 10 seeds and more", found.halves))
-    told = "Decisions on stored seeds between which nothing differs (A/A); 5 % are to be expected"
-    left = f"{found.constant} effects whose seeds all agree are left out" if found.constant else ""
-    left += f"{'; ' if left else ''}{found.too_few} have too few seeds" if found.too_few else ""
-    return _section(told, ["A/A", "false", "95 % interval", "effects", "series"], rows, left)
+    rows, said = [], []
+    if found is not None:
+        rows = [_rate(f"looks at {_looks(looks)}", rate) for looks, rate in found.by_looks.items()]
+        rows.append(_rate("all", found.overall))
+        if found.halves is not None:
+            rows.append(_rate("halves of 10 seeds and more", found.halves))
+        if found.constant:
+            said.append(f"left out: {_count(found.constant, 'effect')} whose seeds all agree")
+        if found.too_few:
+            said.append(f"left out: {_count(found.too_few, 'effect')} with too few seeds")
+    return Section(
+        "False decisions",
+        "stored seeds between which nothing differs (A/A); 5 % are to be expected, of halves hardly any",
+        ("A/A", "false", "95 % interval", "effects", "series"),
+        tuple(rows),
+        tuple(said),
+    )
 
 
-def _rate(name: str, rate: Rate) -> list[str]:
+def _rate(name: str, rate: Rate) -> tuple[str, ...]:
     interval = "–" if rate.low is None else f"{max(rate.low, 0.0):.1f} to {rate.high:.1f}"
-    return [name, f"{rate.rate:.2f} %", interval, str(rate.effects), str(rate.series)]
+    return (name, f"{rate.rate:.2f} %", interval, str(rate.effects), str(rate.series))
 
 
-def coverage(audit: Audit) -> str:
+def coverage(audit: Audit) -> Section:
     """What the intervals cover over all looks."""
-    if not audit.simulated.coverage:
-        return ""
-    noises = list(dict.fromkeys(missed.noise for each in audit.simulated.coverage for missed in each.missed))
-    rows = [
-        [_looks(each.looks), *_covered(each, noises), f"{each.coarsest:g}"]
-        for each in audit.simulated.coverage
-    ]
-    names = [noise.partition(" (")[0] for noise in noises]
+    found = audit.simulated.coverage
+    noises = list(dict.fromkeys(missed.noise for each in found for missed in each.missed))
     said = []
     if audit.tails is not None:
         said.append(
             f"tails: excess kurtosis {audit.tails.excess:.3f} ± {audit.tails.error:.3f} over {audit.tails.effects} "
             f"effects; simulated with Student's t of {audit.tails.freedom} degrees of freedom"
         )
-    coarse = [name for each in audit.simulated.coverage for name in each.coarse]
+    coarse = [name for each in found for name in each.coarse]
     if coarse:
         said.append(f"rounded more coarsely than their looks bear: {', '.join(coarse)}")
-    told = (
-        "Coverage over all looks, simulated, by noise; bearable: the coarsest rounding, in sd between seeds"
+    return Section(
+        "Coverage over all looks",
+        "simulated, by noise; bearable is the coarsest rounding, in standard deviations between seeds (sd)",
+        ("looks", *(noise.partition(" (")[0] for noise in noises), "bearable"),
+        tuple((_looks(each.looks), *_covered(each, noises), f"{each.coarsest:g} sd") for each in found),
+        tuple(said),
     )
-    return _section(told, ["looks", *names, "bearable"], rows, *said)
 
 
 def _covered(each: Coverage, noises: Sequence[str]) -> list[str]:
@@ -88,64 +119,73 @@ def _covered(each: Coverage, noises: Sequence[str]) -> list[str]:
     return [f"{100 - by_noise[noise]:.1f} %" if noise in by_noise else "–" for noise in noises]
 
 
-def power(audit: Audit) -> str:
-    """How often shifts are found."""
-    found = audit.simulated.power
-    if not found:
-        return ""
-    shifts = [f"{SHIFTS[place]:g} sd" for place in _SHOWN]
-    rows = [[_looks(each.looks), *(f"{each.by_shift[place]:.0f} %" for place in _SHOWN)] for each in found]
-    told = "Power: shifts beyond the limit that are found, in standard deviations between seeds"
-    text = _section(told, ["looks", *shifts], rows)
-    with_margin = [each for each in found if each.effects]
-    if not with_margin:
-        return text
-    rows = [
-        [_looks(each.looks), str(each.effects), *(f"{rate:.0f} %" for rate in each.by_margin)]
-        for each in with_margin
-    ]
-    told = "Right decisions on shifts planted into stored seeds, in margins from the target"
-    return text + "\n\n" + _section(told, ["looks", "effects", *map(str, MARGINS)], rows)
+def power(audit: Audit) -> Section:
+    """How often shifts in standard deviations are found."""
+    return Section(
+        "Power",
+        "how often a shift beyond the limit is found, in standard deviations between seeds (sd)",
+        ("looks", *(f"{SHIFTS[place]:g} sd" for place in _SHOWN)),
+        tuple(
+            (_looks(each.looks), *(f"{each.by_shift[place]:.0f} %" for place in _SHOWN))
+            for each in audit.simulated.power
+        ),
+    )
 
 
-def mutations(audit: Audit) -> str:
+def planted(audit: Audit) -> Section:
+    """How often shifts in margins are judged rightly."""
+    return Section(
+        "Power on stored seeds",
+        "right decisions on shifts planted into them, by the shift from the target in margins",
+        ("looks", "effects", *(f"{margin}" for margin in MARGINS)),
+        tuple(
+            (_looks(each.looks), str(each.effects), *(f"{rate:.0f} %" for rate in each.by_margin))
+            for each in audit.simulated.power
+            if each.effects
+        ),
+    )
+
+
+def mutations(audit: Audit) -> Section:
     """What became of the mutants, by kind."""
     fates = audit.fates()
-    rows = [
-        [kind, str(audit.tried(kind)), *(str(fates[kind][fate]) for fate in Fate)]
-        for kind in KINDS
-        if kind in fates
-    ]
-    planted = sum(each.planted for each in audit.mutated)
-    said = (
-        [f"{planted} effects that are not reproduced here were mutated on planted values"] if planted else []
-    )
+    moved = sum(each.planted for each in audit.mutated)
+    said = [f"mutated on planted values: {_count(moved, 'effect')} not reproduced here"] if moved else []
     scalable = [each for each in audit.mutated if each.scaled]
     if scalable:
         changes = [sum(each.scaled[place] for each in scalable) for place in range(len(SCALES))]
         times = " and ".join(
             f"{count} with {scale:g} times" for count, scale in zip(changes, SCALES, strict=True)
         )
-        said.append(f"of {len(scalable)} effects with a margin or band, {times} as much are judged otherwise")
+        said.append(
+            f"of {_count(len(scalable), 'effect')} with a margin or band, {times} as much are judged otherwise"
+        )
     rooms = [each.room for each in audit.mutated if each.room is not None]
     if rooms:
         said.append(
             f"the reproduced ones clear their margin for certain by a median of {number(median(rooms))} margins"
         )
-    stale = [f"{each.subject.name} at {each.subject.tier.name}" for each in audit.mutated if each.stale]
-    explained = [f"{each.subject.name} at {each.subject.tier.name}" for each in audit.explained]
-    if explained:
-        said.append(f"vacuous, as the claim itself explains: {', '.join(explained)}")
-    if stale:
-        said.append(f"not judged as recorded: {', '.join(stale)}")
-    told = "Mutations, by effect: the verdict has to change"
-    return _section(told, ["mutation", "mutants", *(str(fate) for fate in Fate)], rows, *said)
+    for told, chosen in {
+        "vacuous, as the claim itself explains": audit.explained,
+        "not judged as recorded": [each for each in audit.mutated if each.stale],
+    }.items():
+        if names := [f"{each.subject.name} at {each.subject.tier.name}" for each in chosen]:
+            said.append(f"{told}: {', '.join(names)}")
+    return Section(
+        "Mutations",
+        "effects by what became of their mutants; the verdict has to change",
+        ("mutation", "mutants", *(str(fate) for fate in Fate)),
+        tuple(
+            (kind, str(audit.tried(kind)), *(str(fates[kind][fate]) for fate in Fate))
+            for kind in KINDS
+            if kind in fates
+        ),
+        tuple(said),
+    )
 
 
-def _section(told: str, head: list[str], rows: Sequence[Sequence[str]], *said: str) -> str:
-    text = f"{told}\n\n{table(head, rows, right=head[1:])}"
-    wrapped = ["\n".join(textwrap.wrap(each, _WIDTH, break_on_hyphens=False)) for each in said if each]
-    return "\n".join([text, *wrapped])
+def _count(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
 
 
 def _looks(looks: Sequence[int]) -> str:

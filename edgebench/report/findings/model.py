@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from edgebench.judge.audit.audit import Audit
 from edgebench.judge.expectation import Expectation
 from edgebench.report.heatmap import Grid
 from edgebench.report.result import Result
@@ -241,6 +242,7 @@ class Findings:
         tiers: those that it has.
         left_out: how many items each further tier has, of which there is neither a result nor a baseline.
         broken: what is wrong with claim files that could not be used.
+        audit: of the judge and of these claims; None where none has a baseline.
     """
 
     made: datetime
@@ -250,6 +252,7 @@ class Findings:
     left_out: Mapping[str, int]
     papers: tuple[PaperFindings, ...]
     broken: tuple[str, ...]
+    audit: Audit | None = None
 
     def claims(self) -> Iterator[ClaimFindings]:
         """All claims, in the order of the papers."""

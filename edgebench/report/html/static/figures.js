@@ -168,4 +168,16 @@ function drawMap(data, arms, look) {
     yaxis: { ...axis(data.rows, data.axes[0]), autorange: "reversed" } }) };
 }
 
-const DRAWN = { intervals: drawIntervals, curves: drawCurves, bars: drawBars, front: drawFront, map: drawMap };
+function drawPower(data, arms, look) {
+  const traces = data.arms.map((each) => {
+    const { colour, dash } = armStyle(arms, each.arm, look);
+    return { x: data.shifts, y: each.rates, mode: "lines+markers", name: plain(each.arm), line: { color: colour, width: 1.9, dash },
+      marker: { color: colour, size: 5 }, hovertemplate: `%{y:.0f} % at %{x} sd<extra>${plain(each.arm)} seeds</extra>` };
+  });
+  return { traces, layout: base(look, 300, { showlegend: true, hovermode: "closest",
+    legend: { orientation: "h", y: -0.22, yanchor: "top", font: { color: look.fg }, title: { text: "looks at " } },
+    xaxis: { title: { text: "shift in standard deviations between seeds", standoff: 6 }, zeroline: false },
+    yaxis: { range: [0, 102], ticksuffix: " %", zeroline: false } }) };
+}
+
+const DRAWN = { intervals: drawIntervals, curves: drawCurves, bars: drawBars, front: drawFront, map: drawMap, power: drawPower };

@@ -2,7 +2,8 @@
 
 // Without a bar of buttons, which the pointer alone can reach and which an image may not hold.
 const CONFIG = { displaylogo: false, responsive: true, displayModeBar: false, scrollZoom: false, doubleClick: false };
-const read = new WeakMap(); // a claim's article to its data
+const HOLDER = ".claim, .audit"; // what has figures, and their data
+const read = new WeakMap(); // such an element to its data
 
 function library() {
   if (!window.Plotly) {
@@ -21,7 +22,7 @@ function dataOf(article) {
 }
 
 function draw(plot) {
-  const { arms, figures } = dataOf(plot.closest(".claim"));
+  const { arms, figures } = dataOf(plot.closest(HOLDER));
   const { kind, data } = figures[plot.dataset.figure];
   const width = plot.clientWidth;
   const { traces, layout } = DRAWN[kind](data, arms, theme(), width);
@@ -38,7 +39,7 @@ function draw(plot) {
 // The numbers of a figure as a table, made when somebody asks: there are thousands of them.
 function tabulate(details) {
   const figure = details.closest("figure");
-  const { head, rows } = dataOf(details.closest(".claim")).figures[figure.querySelector(".plot").dataset.figure];
+  const { head, rows } = dataOf(details.closest(HOLDER)).figures[figure.querySelector(".plot").dataset.figure];
   const table = document.createElement("table");
   const heads = table.createTHead().insertRow();
   for (const each of head) heads.append(Object.assign(document.createElement("th"), { scope: "col", textContent: each }));
@@ -61,8 +62,9 @@ function tabulate(details) {
   details.append(around);
 }
 
-document.getElementById("claims").addEventListener("toggle", ({ target }) => {
+document.querySelector("main").addEventListener("toggle", ({ target }) => {
   if (target.matches(".numbers[open]") && !target.querySelector("table")) tabulate(target);
+  if (target.matches(".audit > details[open]")) showPlots(target);
 }, true);
 
 const seen = new IntersectionObserver((entries) => {
@@ -79,7 +81,7 @@ function showPlots(article) {
 }
 
 function redraw(all) {
-  const selector = all ? ".claim.open .plot" : ".claim .plot[data-drawn]";
+  const selector = all ? ".claim.open .plot, .audit details[open] .plot" : ".plot[data-drawn]";
   for (const plot of document.querySelectorAll(selector)) {
     if (plot.offsetParent !== null) draw(plot);
     else delete plot.dataset.drawn;
