@@ -105,7 +105,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # help that any terminal can show, and a screen reader can read
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 118},
     callback=_options,
 )
 app.command("list")(claims.list_claims)

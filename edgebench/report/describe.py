@@ -11,6 +11,8 @@ from tabulate import tabulate
 from edgebench.claim.claim import Case, Claim, Effect, Paper, Tier
 from edgebench.report.tables import number
 
+_ENTRY = ("    ", "      ")  # indents of an entry below a tier, and of its further lines
+
 
 def listing(papers: Mapping[str, Paper], claims: Sequence[Claim]) -> str:
     """All claims, grouped by paper."""
@@ -59,8 +61,8 @@ def describe_claim(claim: Claim) -> str:
     return "\n".join(lines)
 
 
-def _wrap(text: str) -> str:
-    return textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="  ")
+def _wrap(text: str, indent: str = "  ", further: str = "  ") -> str:
+    return textwrap.fill(text, 110, initial_indent=indent, subsequent_indent=further)
 
 
 def _effects(case: Case) -> str:
@@ -111,10 +113,10 @@ def _tier(claim: Claim, tier: Tier) -> str:
     seeds = "exact" if claim.exact else f"looks at {', '.join(map(str, tier.looks))} seeds"
     floor = "".join(f", {claim.reference} needs {metric} ≥ {least:g}" for metric, least in tier.floor.items())
     lines = [f"  tier {tier.name}: {seeds}{floor}"]
-    lines.append(_wrap("  all arms: " + ", ".join(f"{key}={first[key]}" for key in shared)))
+    lines.append(_wrap("all arms: " + ", ".join(f"{key}={first[key]}" for key in shared), *_ENTRY))
     for arm, own in settings.items():
         different = ", ".join(f"{key}={own[key]}" for key in keys if key not in shared and key in own)
-        lines.append(_wrap(f"  {arm}: {different or 'as above'}"))
+        lines.append(_wrap(f"{arm}: {different or 'as above'}", *_ENTRY))
     return "\n".join(lines)
 
 

@@ -24,6 +24,10 @@ FOLDED = """
 
 def test_the_folds_of_an_arm_are_one_line(tmp_path: Path) -> None:
     lines = describe_claim(roots.load(tmp_path, textwrap.dedent(FOLDED))).splitlines()
+    (tier,) = [place for place, line in enumerate(lines) if line.startswith("  tier smoke")]
+    told = [line for line in lines[tier + 1 : -3] if not line.startswith("    all arms: ")]
+    assert told, "what all arms share takes more than one line"
+    assert all(line.startswith("      ") for line in told), "and its further lines lie below it"
     assert lines[-3:] == [
         "    dual, 6 folds: data.folds=6, batch=128",
         "    first: data.folds=6, batch=128, data.fold=1",
