@@ -19,6 +19,7 @@ from edgebench.claim.settings import SETTINGS, Kind
 from edgebench.errors import did_you_mean
 
 MAX_CASES = 500
+MAX_LABEL = 200  # characters of a value of an axis
 CASE_KEYS = ("arms", "effects", "recipe", "settings", "tiers")
 _CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
@@ -143,6 +144,12 @@ def _values(name: str, axis: Node, problems: list[Problem]) -> list[Entry]:
             problems.append(Problem(node.mark, message))
             continue
         text = str(node.value).lower() if isinstance(node.value, bool) else str(node.value)
+        if len(text) > MAX_LABEL or not text.isprintable():
+            # It becomes part of test ids and of rows of tables.
+            expected = f"at most {MAX_LABEL} printable characters"
+            message = f"an entry of '{name}' is {describe(node.value)}; expected {expected}"
+            problems.append(Problem(node.mark, message))
+            continue
         case = f"{name.split('.')[-1]}={text}"
         if case in entries:
             problems.append(Problem(node.mark, f"'{name}' lists {describe(node.value)} twice"))

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from edgebench.data.scenes import COCO_FILES, COCO_FOLDERS, VOC_SPLITS, SceneSource
+from edgebench.data.bounded import file_name, read_bytes
+from edgebench.data.scenes import COCO_FILES, COCO_FOLDERS, VOC_SPLITS, SceneSource, voc_names
 from edgebench.errors import DataError
+from edgebench.printable import harmless
 
 VOC_CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable"),
     *("dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
+
+# The largest annotations published have some 10 kB of XML (VOC) and 450 MB of JSON (COCO).
+_MAX_XML, _MAX_JSON = 2**20, 2**30
 
 # What an object counts for. A difficult one is neither asked for nor held against a detector that finds it; a crowd
 # likewise, and it is found by whatever lies within it.
@@ -66,26 +71,32 @@ def read(source: SceneSource) -> AnnotatedSet:
 
 
 def _voc(root: Path) -> AnnotatedSet:
-    """Pascal VOC (Everingham et al. 2010), by torchvision: 2007 and 2012 trainval to train on, 2007 test to test on."""
-    from torchvision.datasets import VOCDetection
-
+    """Pascal VOC (Everingham et al. 2010): 2007 and 2012 trainval to train on, 2007 test to test on."""
     parts = []
     for folder, split in VOC_SPLITS:
-        try:
-            found = VOCDetection(str(root), year=folder.removeprefix("VOC"), image_set=split)
-        except (OSError, RuntimeError) as error:
-            raise DataError(f"cannot be read ({error})", where=str(root / "VOCdevkit" / folder)) from error
-        pairs = zip(found.images, found.annotations, strict=True)
-        parts.append([_voc_image(Path(image), Path(described)) for image, described in pairs])
+        year = root / "VOCdevkit" / folder
+        names = voc_names(root, folder, split)
+        parts.append(
+            [
+                _voc_image(year / "JPEGImages" / f"{name}.jpg", year / "Annotations" / f"{name}.xml")
+                for name in names
+            ]
+        )
     return AnnotatedSet(tuple(parts[0] + parts[1]), tuple(parts[2]), VOC_CLASSES)
 
 
 def _voc_image(image: Path, described: Path) -> Annotated:
     try:
-        top = ElementTree.parse(described).getroot()
+        # expat itself refuses entities that grow without bounds, and nothing resolves those of other files.
+        top = ElementTree.fromstring(read_bytes(described, _MAX_XML))
         width, height = (_number(top, f"size/{side}") for side in ("width", "height"))
         objects = tuple(_voc_object(each, width, height) for each in top.iterfind("object"))
-    except (OSError, ElementTree.ParseError, ValueError) as error:
+    except (
+        ElementTree.ParseError,
+        ValueError,
+        LookupError,
+        RecursionError,
+    ) as error:  # LookupError: an encoding
         raise DataError(f"is no annotation of Pascal VOC ({error})", where=str(described)) from error
     return Annotated(image, objects)
 
@@ -113,11 +124,14 @@ def _coco(root: Path) -> AnnotatedSet:
     parts, names = [], []
     for file, folder in zip(COCO_FILES, COCO_FOLDERS, strict=True):
         try:
-            content = json.loads((root / file).read_text("utf-8"))
-            categories = sorted((int(each["id"]), str(each["name"])) for each in content["categories"])
+            content = json.loads(read_bytes(root / file, _MAX_JSON).decode("utf-8"))
+            categories = sorted(
+                (int(each["id"]), harmless(str(each["name"]))) for each in content["categories"]
+            )
             names.append(tuple(name for _, name in categories))
             parts.append(tuple(_coco_images(content, root / folder, [number for number, _ in categories])))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        # Any of its parts may be of another type, or a number beyond every float.
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise DataError(f"is no annotation of COCO ({error!r})", where=str(root / file)) from error
     if names[0] != names[1]:
         raise DataError("training and test images have different classes", where=str(root))
@@ -138,7 +152,7 @@ def _coco_images(content: dict[str, Any], folder: Path, categories: list[int]) -
                 flag = CROWD if each.get("iscrowd") else COUNTED
                 box = (x, y, x + width, y + height)
                 found.append(_annotation(box, size, labels[each["category_id"]], flag))
-        yield Annotated(folder / image["file_name"], tuple(found))
+        yield Annotated(folder / file_name(image["file_name"]), tuple(found))
 
 
 def _annotation(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebench.errors import DataError
+from edgebench.printable import harmless
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -42,11 +43,14 @@ class RawSplit:
 
 @dataclass(frozen=True)
 class Raw:
-    """A dataset as read from its source."""
+    """A dataset as read from its source; names of classes, which may be those of folders, cannot control a terminal."""
 
     train: RawSplit
     test: RawSplit
     class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_names", tuple(map(harmless, self.class_names)))
 
 
 def rows_per_chunk(shape: Sequence[int]) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgebench.data.bounded import file_name, read_bytes
 from edgebench.data.cache import DATA_VARIABLE
 from edgebench.data.digests import content_digest
 from edgebench.data.source import places
@@ -25,6 +26,7 @@ DRAWN_VERSION = 1
 VOC_FOLDERS = ("VOCdevkit/VOC2007", "VOCdevkit/VOC2012")
 COCO_FILES = ("annotations/instances_train2017.json", "annotations/instances_val2017.json")
 COCO_FOLDERS = ("train2017", "val2017")
+_MAX_LIST = 2**24  # bytes of a list of images; VOC's longest has 0.2 MB
 _WANTED = {
     "voc": "VOCdevkit/VOC2007 (trainval and test) and VOCdevkit/VOC2012 (trainval)",
     "coco": "coco/annotations/instances_{train,val}2017.json, coco/train2017 and coco/val2017",
@@ -96,15 +98,27 @@ def source_files(source: SceneSource) -> tuple[Path, ...]:
     found = []
     for folder, split in VOC_SPLITS:
         root = source.root / "VOCdevkit" / folder
-        listed = root / "ImageSets" / "Main" / f"{split}.txt"
-        try:
-            names = listed.read_text("utf-8").split()
-        except OSError as error:
-            raise DataError(f"cannot be read ({error.strerror})", where=str(listed)) from error
-        found.append(listed)
-        for name in names:
+        found.append(_list_file(source.root, folder, split))
+        for name in voc_names(source.root, folder, split):
             found += [root / "Annotations" / f"{name}.xml", root / "JPEGImages" / f"{name}.jpg"]
     return tuple(found)
+
+
+def voc_names(root: Path, folder: str, split: str) -> tuple[str, ...]:
+    """The names of the images of one of `VOC_SPLITS`, without ending.
+
+    Raises:
+        DataError: the list cannot be read, or has something that is not the name of a file.
+    """
+    listed = _list_file(root, folder, split)
+    try:
+        return tuple(file_name(name) for name in read_bytes(listed, _MAX_LIST).decode("utf-8").split())
+    except ValueError as error:
+        raise DataError(f"is not a list of images ({error})", where=str(listed)) from error
+
+
+def _list_file(root: Path, folder: str, split: str) -> Path:
+    return root / "VOCdevkit" / folder / "ImageSets" / "Main" / f"{split}.txt"
 
 
 # Trained on: 2007 and 2012 trainval; tested on: 2007 test (section 4.1 of the NetAug paper).

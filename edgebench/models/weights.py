@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgebench.data.bounded import read_bytes
 from edgebench.data.cache import CACHE_VARIABLE, DATA_VARIABLE, cache_folder
 from edgebench.data.digests import content_digest
 from edgebench.data.source import data_folder, places
@@ -26,6 +27,7 @@ FOLDER = "weights"
 TORCHVISION = "torchvision"
 FILE = "file:"
 _PREFIX = "torchvision:"
+_MAX_JSON = 2**20  # bytes of a description
 
 # SHA-256 of the .safetensors file of each named checkpoint, which fits the model of the same name alone.
 NAMED = {
@@ -159,12 +161,10 @@ def described(path: Path) -> dict[str, Any]:
         DataError: it is not a JSON object, or its `sha256` is not a SHA-256.
     """
     beside = path.with_suffix(".json")
-    try:
-        content = json.loads(beside.read_text("utf-8"))
-    except FileNotFoundError:
+    if not os.path.lexists(beside):
         return {}
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", where=str(beside)) from error
+    try:
+        content = json.loads(read_bytes(beside, _MAX_JSON).decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"is not JSON ({error})", where=str(beside)) from error
     stated = content.get("sha256", "0" * 64) if isinstance(content, dict) else None

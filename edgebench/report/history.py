@@ -11,6 +11,7 @@ from edgebench.errors import BaselineError, StoreError
 from edgebench.judge.baseline import Baseline, First, since_first
 from edgebench.judge.verdict import Outcome
 from edgebench.report.result import Result
+from edgebench.report.stored import stored_result
 from edgebench.report.tables import LETTERS, STATE, measured, number, table
 from edgebench.run.database import Database
 from edgebench.run.environment import identity_key
@@ -47,7 +48,7 @@ def entries_for(store: Database, claim: str) -> list[Entry]:
 
 def _entry(store: Database, run: Run, content: dict[str, object]) -> Entry:
     try:
-        return Entry(run, Result.from_json(content))
+        return Entry(run, stored_result(content))
     except TypeError as error:
         raise StoreError(
             f"a result of run {run.number}, by EdgeBench {run.version}, cannot be read ({error})",

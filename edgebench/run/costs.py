@@ -7,11 +7,13 @@ how they will run again; a trial alone is somewhat quicker.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal, Protocol
 
+from edgebench.errors import StoreError
 from edgebench.run.trial import Trial
 
 # A forward pass, next to a forward and backward pass of the same image.
@@ -99,9 +101,10 @@ class Costs:
             return Cost(median(self._seconds[settings]), "timed")
         wanted = json.loads(settings)
         near: dict[int, list[float]] = {}
-        for text, other in self._alike.get(_comparable(wanted) or "", {}).items():
-            seconds = median(self._seconds[text]) * _work(wanted) / _work(other)
-            near.setdefault(_differences(wanted, other), []).append(seconds)
+        with _reading():
+            for text, other in self._alike.get(_comparable(wanted) or "", {}).items():
+                seconds = median(self._seconds[text]) * _work(wanted) / _work(other)
+                near.setdefault(_differences(wanted, other), []).append(seconds)
         return Cost(median(near[min(near)]), "similar") if near else None
 
     def _count(self, settings: str, seconds: float) -> None:
@@ -114,10 +117,25 @@ class Costs:
     def _read(self) -> frozenset[str]:
         """The settings of which the store has timings; the first call reads them."""
         if self._stored is None:
-            for settings, seconds in self._store.timings(self._identity) if self._store is not None else ():
-                self._count(_of_any_fold(settings), seconds)
+            with _reading():
+                for settings, seconds in (
+                    self._store.timings(self._identity) if self._store is not None else ()
+                ):
+                    self._count(_of_any_fold(settings), seconds)
             self._stored = frozenset(self._seconds)
         return self._stored
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turns what damaged settings of a store make of their reader into a StoreError."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise StoreError(
+            f"the settings of a timed trial cannot be read ({type(error).__name__}: {str(error)[:200]})",
+            hint="use another file with --store",
+        ) from None
 
 
 def _of_any_fold(settings: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from edgebench.errors import StoreError
 
 _BUSY_SECONDS = 60.0
+_DAMAGED = "the file is damaged or is no store; move it away or choose another file with --store"
 # The format of a file is the number of these steps that it has been through; a new file goes through all of them.
 # Stores are kept for years: a step that was released is never changed, a further one is added.
 _STEPS = (
@@ -97,12 +98,36 @@ class Database:
             yield
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{error}", where=f"store {self.path}", hint=_hint(error)) from None
+        except UnicodeDecodeError as error:  # what SQLite says quotes names of a damaged file
+            raise StoreError(
+                f"is damaged ({error.reason})", where=f"store {self.path}", hint=_DAMAGED
+            ) from None
         except OSError as error:
             reason = error.strerror or str(error)
             raise StoreError(
                 f"cannot be opened: {reason}",
                 where=f"store {self.path}",
                 hint="choose another file with --store",
+            ) from None
+
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Turns what a damaged row makes of its reader into a StoreError."""
+        try:
+            yield
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ArithmeticError,
+            OSError,
+            RecursionError,
+        ) as error:
+            raise StoreError(
+                f"{what} cannot be read ({type(error).__name__}: {str(error)[:200]})",
+                where=f"store {self.path}",
+                hint="delete that row, or use another file with --store",
             ) from None
 
     def close(self) -> None:
@@ -129,6 +154,7 @@ class Database:
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA trusted_schema = OFF")  # a file may come from anybody
         with self.transaction("DEFERRED"):
             version = self._format()
         if version == FORMAT:
@@ -194,7 +220,7 @@ def _hint(error: sqlite3.DatabaseError) -> str:
     if "full" in text or "I/O" in text:
         return "free some disk space and run the same command again; finished trials are kept"
     if "not a database" in text or "malformed" in text or "no such" in text:
-        return "the file is damaged or is no store; move it away or choose another file with --store"
+        return _DAMAGED
     if "locked" in text or "busy" in text:
         return "another process holds the store; try again when it is done"
     return "is the file writable? choose another with --store"

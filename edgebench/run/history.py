@@ -24,6 +24,7 @@ from typing import Any
 from edgebench import __version__
 from edgebench.errors import StoreError
 from edgebench.run import environment
+from edgebench.run import rows as read
 from edgebench.run.database import Database
 
 _GIT_SECONDS = 10.0
@@ -235,31 +236,26 @@ def results_for(store: Database, claim: str) -> list[tuple[Run, dict[str, Any]]]
 
 def claims_in(store: Database) -> list[str]:
     """The ids of all claims that have results."""
-    return [claim for (claim,) in store.rows("SELECT DISTINCT claim FROM result ORDER BY claim")]
+    rows = store.rows("SELECT DISTINCT claim FROM result ORDER BY claim")
+    with store.reading("a result's claim"):
+        return [read.text(claim) for (claim,) in rows]
 
 
 def _run(store: Database, row: tuple[Any, ...]) -> Run:
     fields = dict(zip(_COLUMNS.split(", "), row, strict=True))
     fields["commit"] = fields.pop("revision")  # `commit` is a word of SQL
     fields["dirty"] = None if fields["dirty"] is None else bool(fields["dirty"])
-    try:
-        fields |= {name: json.loads(fields[name]) for name in ("identity", "state")}
-    except ValueError as error:
-        raise _damaged(store, f"run {fields['number']}", error) from None
-    return Run(**fields)
+    with store.reading(f"run {fields['number']}"):
+        fields |= {name: read.mapping(fields[name]) for name in ("identity", "state")}
+        texts = ("uid", "command", "tier", "executor", "version")
+        fields |= {name: read.text(fields[name]) for name in texts}
+        fields["commit"] = None if fields["commit"] is None else read.text(fields["commit"])
+        times = {name: read.number(fields[name]) for name in ("started", "ended") if fields[name] is not None}
+        found = Run(**{**fields, **times})
+        _ = found.when  # a date, or a number that is none
+        return found
 
 
 def _content(store: Database, run: Run, content: str) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(content)
-    except ValueError as error:
-        raise _damaged(store, f"a result of run {run.number}", error) from None
-    return found
-
-
-def _damaged(store: Database, what: str, error: ValueError) -> StoreError:
-    return StoreError(
-        f"{what} cannot be read ({error})",
-        where=f"store {store.path}",
-        hint="delete that row, or use another file with --store",
-    )
+    with store.reading(f"a result of run {run.number}"):
+        return read.mapping(content)

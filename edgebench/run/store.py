@@ -12,11 +12,11 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from edgebench.errors import StoreError
+from edgebench.run import rows as read
 from edgebench.run.artefacts import Artefacts
 from edgebench.run.database import Database
 from edgebench.run.owner import Owner
-from edgebench.run.record import Measured, Record, Status
+from edgebench.run.record import Record, Status
 
 _GRACE = 300.0  # seconds: starting a trial, clocks that differ between hosts
 
@@ -53,23 +53,13 @@ class Store(Database):
         if not rows:
             return None
         status, seconds, measured, correct, environment = rows[0]
-        try:
-            content = json.loads(measured)
-            curves = {name: tuple(values) for name, values in content["curves"].items()}
-            artefact = content.get("artefact")
-            if artefact is not None and not self.artefacts.has(artefact):
-                artefact = None  # somebody deleted it: who wants it has to run the trial again
-            found = Measured(
-                content["metrics"], curves, correct, content["diverged"], artefact_digest=artefact
-            )
-            record = Record(trial, Status(status), found, seconds, "", json.loads(environment))
-            return record if record.has(wanted) else None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(
-                f"the record of trial {trial} cannot be read ({type(error).__name__}: {error})",
-                where=str(self.path),
-                hint="delete that row, or use another file with --store",
-            ) from None
+        with self.reading(f"the record of trial {trial}"):
+            found = read.measured(measured, correct)
+            if found.artefact_digest is not None and not self.artefacts.has(found.artefact_digest):
+                # Somebody deleted it: who wants it has to run the trial again.
+                found = replace(found, artefact_digest=None)
+            record = read.record(trial, status, seconds, found, "", environment)
+        return record if record.has(wanted) else None
 
     def attempts(self) -> int:
         """The number of the latest failed attempt; 0 before the first. Unlike times of day, numbers only go up."""
@@ -86,17 +76,20 @@ class Store(Database):
         if not rows:
             return None
         status, seconds, message, environment = rows[0]
-        return Record(trial, Status(status), None, seconds, message, json.loads(environment))
+        with self.reading(f"an attempt at trial {trial}"):
+            return read.record(trial, status, seconds, None, message, environment)
 
     def timings(self, identity: str) -> list[tuple[str, float]]:
         """What trials took on this machine: (settings as canonical JSON, seconds) of every trial that ended well.
 
         Those that a version of EdgeBench without settings in its store had written are left out.
         """
-        return self.rows(
+        rows = self.rows(
             "SELECT settings, seconds FROM record WHERE identity = ? AND status = ? AND settings != ''",
             (identity, Status.ok),
         )
+        with self.reading("the settings or the time of a record"):
+            return [(read.settings(settings), read.number(seconds)) for settings, seconds in rows]
 
     def named(self, identity: str) -> dict[tuple[str, str], list[str]]:
         """The hashes of the finished trials of this machine by (settings as canonical JSON, description).
@@ -126,9 +119,10 @@ class Store(Database):
                 "SELECT owner, started FROM lease WHERE trial = ? AND identity = ?", (trial, identity)
             ).fetchone()
             if row is not None:
-                holder = Owner.parse(row[0])
+                with self.reading(f"the lease of trial {trial}"):
+                    holder, started = Owner.parse(read.text(row[0])), read.number(row[1])
                 # One from the future is of a clock that was set since, here or there: nothing says when it ends.
-                recent = holder.is_local or -_GRACE < time.time() - row[1] < limit + _GRACE
+                recent = holder.is_local or -_GRACE < time.time() - started < limit + _GRACE
                 if holder != self.owner and recent and holder.is_alive():
                     return Held(holder)
             self._db.execute(
@@ -176,8 +170,8 @@ class Store(Database):
     def _artefact_of(self, trial: str, identity: str) -> str | None:
         """The digest of the artefact that a stored record names."""
         rows = self.rows("SELECT measured FROM record WHERE trial = ? AND identity = ?", (trial, identity))
-        artefact = json.loads(rows[0][0]).get("artefact") if rows else None
-        return None if artefact is None else str(artefact)
+        with self.reading(f"the record of trial {trial}"):
+            return read.artefact_of(read.mapping(rows[0][0])) if rows else None
 
     def release(self, trial: str, identity: str) -> None:
         """Give back the lease of a trial that was not finished."""

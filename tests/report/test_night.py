@@ -20,6 +20,7 @@ BASELINE = {
     "value": 1.0,
     "interval": [0.5, 1.5],
     "seeds": [1, 2, 3],
+    "tolerance": 0.5,
 }
 
 

@@ -12,6 +12,7 @@ from edgebench.claim.models import TIERS
 from edgebench.judge.baseline import Baseline, BaselineEffect
 from edgebench.judge.verdict import Verdict
 from edgebench.report.describe import describe_claim
+from edgebench.report.html.page import is_web
 from edgebench.report.markdown import code, table, text
 from edgebench.report.result import Baselines
 from edgebench.report.tables import number
@@ -91,12 +92,18 @@ def _paper(paper: Paper, claims: list[Claim], stored: dict[str, Stored]) -> str:
     lines = [
         f"# {text(' '.join(file.title.split()))}",
         "",
-        f"{text(', '.join(file.authors))}, {file.year}: <{file.link}>",
+        f"{text(', '.join(file.authors))}, {file.year}: {_link(file.link)}",
         *(["", text(file.note)] if file.note else []),
         "",
         table(["claim", "statement", "where", "recorded"], rows),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _link(link: str) -> str:
+    """A link where it is one; text where it could be a script."""
+    plain = is_web(link) and not set(link) & set("<> \n")
+    return f"<{link}>" if plain else text(link)
 
 
 def _claim(top: Path, claim: Claim, paper: Paper, stored: Stored) -> str:

@@ -12,6 +12,8 @@ from edgebench.report.export.content import Content
 from edgebench.report.export.rows import ITEM_COLUMNS, item_row, trial_row
 from edgebench.report.junit import junit_xml
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
 
 def json_text(content: Content) -> str:
     """The document of kind `export` (docs/json.md): runs, items and trials."""
@@ -19,7 +21,10 @@ def json_text(content: Content) -> str:
 
 
 def csv_text(content: Content) -> str:
-    """A row an item; the seeds' values in one cell, separated by spaces."""
+    """A row an item; the seeds' values in one cell, separated by spaces.
+
+    Text that a spreadsheet would take for a formula, such as the expectation `== 5`, begins with an apostrophe.
+    """
     rows = [item_row(entry) for entry in content.entries]
     return _csv(list(ITEM_COLUMNS), rows)
 
@@ -55,4 +60,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, list):
         return " ".join(map(repr, value))
+    if isinstance(value, str):
+        # What a claim says must not become a formula where a spreadsheet opens the table.
+        return f"'{value}" if value.startswith(_FORMULA) else value
     return json.dumps(value) if isinstance(value, bool) else str(value)
