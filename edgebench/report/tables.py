@@ -28,6 +28,8 @@ def number(value: float | None) -> str:
     """A number as short as is honest: whole numbers whole, others at four significant digits."""
     if value is None:
         return "–"
+    if abs(value) < 1e-12:  # what rounding leaves of a mean of accuracies that is 0
+        return "0"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.4g}" if abs(value) < 10000 else f"{value:,.1f}"
