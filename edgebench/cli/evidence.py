@@ -76,13 +76,13 @@ def verify(
     bundle = read_bundle(bundle_file)
     found = follow(bundle)
     typer.echo(_told(bundle, found))
-    for each in differences(bundle, root.absolute()):
-        typer.echo(f"other here: {each}")
     for each in found.problems:
         typer.echo(f"does not follow: {each}")
     if found.problems:
         typer.echo(f"{bundle_file}: not verified")
         raise typer.Exit(NOT_AS_RECORDED)
+    for each in differences(bundle, root.absolute()):
+        typer.echo(f"other here: {each}")
     typer.echo(f"{bundle_file}: verified; unchanged since it was written, which does not say by whom")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgebench import __version__
@@ -112,7 +113,8 @@ class Collection:
         )
 
     def _add_trial(self, trial: Trial) -> None:
-        record = self._outlook.record(trial)
+        # Whatever else is wanted of it, such as weights that somebody has deleted: it is the same trial.
+        record = self._outlook.record(replace(trial, wanted=frozenset()))
         stored = StoredTrial.model_validate(
             {
                 "key": trial.key,

@@ -20,6 +20,9 @@ from edgebench.run import environment
 from edgebench.run.inputs import Unread
 from edgebench.run.trial import SEMANTICS, trials_of
 
+_COMPARED = (
+    100_000  # bytes of files that are compared line by line, which takes time that grows faster than they
+)
 _LINES = 20  # of a difference between two files that are shown
 
 
@@ -62,6 +65,8 @@ def _files(bundle: Bundle, root: Path) -> Iterator[str]:
             continue
         if ours is None:
             yield f"there is no {display_path(path)} here"
+        elif ours != content and max(len(ours), len(content)) > _COMPARED:
+            yield f"{display_path(path)} is another here, of {len(ours)} bytes instead of {len(content)}"
         elif ours != content:
             lines = [
                 printable(line)

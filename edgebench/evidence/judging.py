@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 
 from edgebench.claim.claim import Case, Claim, Tier
 from edgebench.errors import EvidenceError, ExpressionError
@@ -33,7 +34,8 @@ def verdict_of(
         EdgebenchError: when it cannot be judged.
     """
     effect = case.effects[key]
-    seeds = min(len(stated.arms.get(arm, ())) for arm in arms_to_run(effect, claim, tier))
+    arms = arms_to_run(effect, claim, tier)
+    seeds = next(seed for seed in count() if not all((arm, seed) in observed for arm in arms))
     try:
         return judge_stored(effect, claim, tier, observed, seeds)
     except ExpressionError:
