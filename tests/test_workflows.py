@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def path(request: pytest.FixtureRequest) -> Path:
 
 
 def test_there_are_workflows() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "nightly.yml"]
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "hostile.yml", "nightly.yml"]
 
 
 def test_it_may_read_and_nothing_else(path: Path) -> None:
@@ -89,6 +90,35 @@ def test_commands_exist(path: Path) -> None:
         assert (TOP / name).is_file()
     for name in re.findall(r"python -m (tools\.\w+)", scripts(path)):
         assert (TOP / name.replace(".", "/") / "__main__.py").is_file()
+
+
+def test_targets_of_fuzzing_exist() -> None:
+    from tools.fuzz.targets import TARGETS
+
+    script = scripts(TOP / ".github" / "workflows" / "hostile.yml").replace("\\\n", " ")
+    fed = [words.split(" --")[0].split() for words in re.findall(r"python -m tools\.fuzz (.*)", script)]
+    assert {name for names in fed for name in names} == set(TARGETS), "all of them, and no other"
+    followed = re.findall(r"for target in (.*);", script)
+    assert followed
+    assert {name for names in followed for name in names.split()} <= set(TARGETS)
+    assert "-max_total_time=" in script, "nothing runs without end"
+
+
+def test_every_dependency_is_pinned_exactly() -> None:
+    """What is audited is what is installed: one version of each, and of every package that the project asks for."""
+    lines = (TOP / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    for pin in pins:
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.+!]*", pin), pin
+    names = [re.sub(r"[-_.]+", "-", pin.partition("==")[0]).lower() for pin in pins]
+    assert len(set(names)) == len(names), "none twice"
+    project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    wanted = {re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9._-]+", each)[0]).lower() for each in asked}  # type: ignore[index]
+    assert wanted - {"edgebench"} <= set(names)
 
 
 def test_options_of_pytest_exist(path: Path) -> None:
