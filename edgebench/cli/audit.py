@@ -18,7 +18,7 @@ from edgebench.cli.options import (
     Root,
     StoreFile,
 )
-from edgebench.cli.selection import complain, nothing, select
+from edgebench.cli.selection import complain, left_with_nothing, select
 from edgebench.errors import StoreError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def audit(
     chosen = list(subjects(select(catalogue.claims, keyword), Baselines().get))
     if not chosen:
         complain(catalogue)
-        raise nothing("any, with a baseline")
+        raise left_with_nothing("no claim that has a baseline was selected; see `edgebench list`")
     found = audited(chosen if store is None else _with_store(chosen, store, device))
     failures = found.failures()
     if as_json:

@@ -63,4 +63,4 @@ def rejudge(
             count = len(found.left_out)
             what = f"{count} effect{' has' if count == 1 else 's have'} no trials in the store"
             typer.echo(f"{what} and {'is' if count == 1 else 'are'} left out; see `edgebench plan`")
-    leave(catalogue, found.every, ", ".join(tier or found.results) or "any")
+    leave(catalogue, found.every, ", ".join(tier or found.results) or None)

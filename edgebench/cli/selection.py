@@ -78,7 +78,7 @@ def exit_status(catalogue: Catalogue, results: list[Result]) -> int:
     return 0 if all(result.green for result in results) else PENDING
 
 
-def leave(catalogue: Catalogue, results: list[Result], tier: str) -> None:
+def leave(catalogue: Catalogue, results: list[Result], tier: str | None) -> None:
     """Leave with the status that the results ask for."""
     complain(catalogue)
     if not results:
