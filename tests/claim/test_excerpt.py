@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,14 @@ def test_what_the_message_quotes_is_marked(root: Root, old: str, new: str, shown
     lines = pointed(caught.value).splitlines()
     at = next(number for number, line in enumerate(lines) if line.endswith(f"| {shown}"))
     assert lines[at + 1].partition("| ")[2] == marks
+
+
+def test_a_file_of_one_long_line_is_looked_at_no_further_than_it_is_shown(root: Root) -> None:
+    arms = ", ".join(f"a{number}: {{zz: 1}}" for number in range(20_000))
+    text = TRAIN[: TRAIN.index("arms:")] + f"arms: {{{arms}}}\n"
+    with pytest.raises(ClaimFileError) as caught:
+        root.load(text)
+    began = time.process_time()
+    lines = pointed(caught.value).splitlines()
+    assert time.process_time() - began < 0.5, "it was a second for every megabyte and hundred problems"
+    assert max(map(len, lines)) < 500

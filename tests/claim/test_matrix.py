@@ -102,6 +102,8 @@ class TestRefusals:
             ("\n  classes: [5, [6]]", 9, 16, "is a list; expected a value"),
             ("\n  classes: [5, {a: 6}]", 9, 16, "is a mapping; expected a value"),
             ("\n  classes: [5, ~]", 9, 16, "is nothing; expected a value"),
+            ('\n  classes: [5, "a\\nb"]', 9, 16, "expected at most 200 printable characters"),
+            (f"\n  classes: [5, {'x' * 201}]", 9, 16, "expected at most 200 printable characters"),
             ("\n  classes: [5, 6, 5]", 9, 19, "lists the number 5 twice"),
             ("\n  classes: [5, 0, 7]", 9, 16, "'classes' is the number 0; expected more than 0"),
             ("\n  method: [mobiletl, mobiltl]", 9, 22, "'method' is the text 'mobiltl'; expected 'mobiletl'"),

@@ -278,3 +278,14 @@ class TestAnything:
     )
     def test_what_json_writes_is_read_back(self, value: Any) -> None:
         assert read_text(json.dumps(value, ensure_ascii=False), "x").plain() == value
+
+
+@pytest.mark.parametrize(
+    "character", ["\\e", "\\a", "\\0", "\\x9b", "\\r", "\\u202e", "\\u2066", "\\L", "\\N"]
+)
+def test_characters_that_control_a_terminal_cannot_be_written_with_letters_either(character: str) -> None:
+    for text in (f'a: "x{character}y"\n', f'"x{character}": 1\n'):
+        (problem,) = problems_of(text)
+        assert "controls a terminal" in problem.message
+        assert str(problem).isprintable()
+    assert read_text('a: "x\\ty\\nz"', "x.yaml").plain() == {"a": "x\ty\nz"}

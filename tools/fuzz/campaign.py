@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+from tools.fuzz.guard import Forbidden
 from tools.fuzz.targets import TARGETS, Target
 
 LIMIT_SECONDS = 1.0
@@ -107,7 +108,7 @@ def one(target: Target, data: bytes, number: int = -1) -> Tally:
         tally.accepted, tally.refused = int(accepted), int(not accepted)
     except _Hang:
         error = f"no end after {HANG_SECONDS} s"
-    except Exception as caught:
+    except (Exception, Forbidden) as caught:
         error, trace = f"{type(caught).__name__}: {str(caught)[:300]}", traceback.format_exc(limit=-6)
     seconds = time.process_time() - began
     tally.seconds, tally.slowest, tally.wall = seconds, (seconds, number), time.perf_counter() - on_wall

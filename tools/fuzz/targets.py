@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from tools.fuzz import claim_targets, data_targets, store_targets
+from tools.fuzz import claim_targets, data_targets, evidence_targets, store_targets
 
 
 class Target(Protocol):
@@ -38,6 +38,7 @@ TARGETS: Mapping[str, Callable[[Path], Target]] = {
         claim_targets.Expressions,
         claim_targets.Expectations,
         store_targets.Stores,
+        evidence_targets.Bundles,
         data_targets.Npz,
         data_targets.Idx,
         data_targets.Pickles,

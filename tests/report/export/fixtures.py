@@ -41,7 +41,8 @@ def stocked(folder: Path, arms: tuple[str, ...] = ("plain", "slow")) -> tuple[Pa
 
 
 RECORDED = {
-    "verdict": "reproduced", "subtype": None, "value": 2.5, "tolerance": 0.75, "interval": [1.0, 4.0], "seeds": [2.0, 3.0],
+    "verdict": "reproduced", "subtype": None, "value": 2.5, "tolerance": 0.75, "interval": [1.0, 4.0],
+    "seeds": [2.0, 3.0],
 }  # fmt: skip
 
 

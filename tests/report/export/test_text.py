@@ -51,3 +51,16 @@ def test_junit(tmp_path: Path) -> None:
     suite = ET.fromstring(text.junit_text(content(tmp_path)).encode()).find("testsuite")
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "0", "0")
+
+
+def test_no_text_becomes_a_formula(tmp_path: Path) -> None:
+    found = content(tmp_path)
+    first, *others = found.entries
+    hostile = replace(
+        first, result=replace(first.result, statement='=HYPERLINK("http://x")', expectation="== 5")
+    )
+    row = next(csv.DictReader(io.StringIO(text.csv_text(replace(found, entries=(hostile, *others))))))
+    assert (row["statement"], row["expectation"]) == ('\'=HYPERLINK("http://x")', "'== 5")
+    lost = replace(first, result=replace(first.result, value=-2.5))
+    row = next(csv.DictReader(io.StringIO(text.csv_text(replace(found, entries=(lost, *others))))))
+    assert row["measured"] == "-2.5", "a number is none"
