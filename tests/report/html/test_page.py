@@ -16,6 +16,19 @@ from tests import roots
 from tests.report.findings.fixtures import BASELINE, FRONT, findings
 from tests.report.html.fixtures import HOSTILE, hostile, item_of
 
+CERTIFICATE = """
+claim: demo/trained
+tier: smoke
+against: 4
+recorded: {by: A. Reviewer, when: 2026-01-31, why: once}
+effects:
+  gain:
+    sign: agrees
+    size: undecided
+    short: {verdict: inconclusive, value: 3, interval: [0.4, 5.6], seeds: [2, 4]}
+    longer: {verdict: reproduced, value: 5, interval: [4, 6], seeds: [4.5, 5.5]}
+"""
+
 
 class Elements(HTMLParser):
     """The elements of a page, with the text of its scripts."""
@@ -149,3 +162,15 @@ def test_how_items_stand_to_their_baselines() -> None:
 def test_broken_files_are_shown(tmp_path: Path) -> None:
     page = Elements(render(findings(tmp_path, trained=roots.TRAINED, broken=roots.BROKEN)))
     assert "broken.yaml:5:1" in page.text
+
+
+def test_a_proxy_verdict_shows_its_certificate(tmp_path: Path) -> None:
+    path = tmp_path / "certificates" / "smoke" / "demo" / "trained.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(CERTIFICATE)
+    found = findings(tmp_path, trained=roots.TRAINED, baseline=BASELINE)
+    page = Elements(render(found))
+    marks = [each for each in page.all("span") if "certificate" in (each.get("class") or "").split()]
+    assert len(marks) == 2, "in the table of all claims, and in the claim's own"
+    assert page.text.count("4x: the sign agrees") >= 2
+    assert "with schedules 4 times as long it is 5 [4, 6] from 2 seeds" in page.text
