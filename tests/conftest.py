@@ -11,7 +11,7 @@ import pytest
 from tests.pytest_root import Root
 from tests.shell import Shell
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.faults.recording"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,16 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from edgebench.cli import options
 from edgebench.run.store import Store
 from tests import roots
+from tests.faults.recording import Observed
 
 COMMAND = [sys.executable, "-m", "edgebench", "run", "--store", "store.sqlite"]
 PATIENCE = 300.0  # seconds; other work may keep the machine busy
 SEEDS = roots.TRAINED.replace("looks: [2, 4]", "looks: [4, 8]")
 
 
-def test_two_runs_share_the_work(tmp_path: Path) -> None:
+@pytest.mark.fault(
+    "driver",
+    "two commands at once",
+    "the same run started twice on one store, at the same time",
+)
+def test_two_runs_share_the_work(tmp_path: Path, observed: Observed) -> None:
     roots.write(tmp_path / "claims", one=SEEDS, two=SEEDS.replace("plain.top1 - slow", "slow.top1 - plain"))
     Store(tmp_path / "store.sqlite").close()
     db = sqlite3.connect(tmp_path / "store.sqlite")
@@ -40,4 +48,10 @@ def test_two_runs_share_the_work(tmp_path: Path) -> None:
     assert db.execute("SELECT count(*) FROM lease").fetchone() == (0,)
     runs = db.execute("SELECT count(*), count(ended) FROM run").fetchone()
     assert runs == (2, 2), "each has its place in the history"
+    twice = len(written) - len(set(written))
+    observed(
+        tried=1 + twice,
+        leases=db.execute("SELECT count(*) FROM lease").fetchone()[0],
+        verdict="the same table in both" if tables[0] == tables[1] else "two tables",
+    )
     db.close()

@@ -114,7 +114,11 @@ def write(path: Path, text: str) -> None:
         write_atomically(path, text)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise BaselineError(f"cannot be written: {reason}", where=display_path(path)) from None
+        raise BaselineError(
+            f"cannot be written: {reason}",
+            where=display_path(path),
+            hint="what was measured is in the store: the same command writes it without running it again",
+        ) from None
 
 
 def derive_all(claim: Claim, settled: Settled, before: Baseline | None) -> dict[str, BaselineEffect]:

@@ -53,6 +53,8 @@ _TABLES = ({"record", "attempt", "lease"}, {"run", "result"})  # that each step 
 class Database:
     """A connection to the store's file, which is made when it is missing and brought to the present format when old.
 
+    One that cannot be written, in a folder that cannot be written either, can be read all the same.
+
     Raises:
         StoreError: from every method, when the file cannot be opened, read or written.
     """
@@ -62,14 +64,23 @@ class Database:
         self._file: tuple[int, int] | None = None
         with self.guard():
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Autocommit: every transaction is explicit, so that none stays open between calls.
-            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
             try:
-                self._prepare()
-                self._file = self._on_disk()
-            except BaseException:
-                self._db.close()
-                raise
+                self._open(str(path))
+            except sqlite3.OperationalError:
+                if not _is_protected(path):
+                    raise
+                # SQLite makes files beside one that it reads, unless it is told that nobody can change it.
+                self._open(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+            self._file = self._on_disk()
+
+    def _open(self, name: str, uri: bool = False) -> None:
+        # Autocommit: every transaction is explicit, so that none stays open between calls.
+        self._db = sqlite3.connect(name, timeout=_BUSY_SECONDS, isolation_level=None, uri=uri)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
 
     def rows(self, query: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -213,6 +224,13 @@ def open_existing(path: Path) -> Database:
             "there is no store", where=str(path), hint="runs make one; choose another file with --store"
         )
     return Database(path)
+
+
+def _is_protected(path: Path) -> bool:
+    """Whether a file exists that nothing can be written to or beside, with all that it has in the one file."""
+    log = path.with_name(f"{path.name}-wal")
+    writable = os.access(path, os.W_OK) or os.access(path.parent, os.W_OK)
+    return path.is_file() and not writable and not (log.exists() and log.stat().st_size)
 
 
 def _hint(error: sqlite3.DatabaseError) -> str:

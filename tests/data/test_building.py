@@ -17,6 +17,7 @@ from edgebench.data.building import build_once
 from edgebench.data.prepared import prepare
 from edgebench.errors import DataError
 from tests.data.test_prepared import sets
+from tests.faults.recording import Observed
 
 
 def test_an_unwritable_cache_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +66,12 @@ def child(pause: float) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
 
 
-def test_a_killed_builder_leaves_nothing_in_use(cache: Path) -> None:
+@pytest.mark.fault(
+    "data",
+    "a kill while images are decoded",
+    "SIGKILL halfway through writing the decoded images; then asked for again",
+)
+def test_a_killed_builder_leaves_nothing_in_use(cache: Path, observed: Observed) -> None:
     with child(pause=60) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "halfway\n"
@@ -76,6 +82,9 @@ def test_a_killed_builder_leaves_nothing_in_use(cache: Path) -> None:
     digits = prepare(DataSettings(name="digits"))
     assert time.monotonic() - start < 10
     assert sets(cache) == [digits.folder]
+    observed(
+        exit=process.returncode, file="gone" if not leftover.exists() else "left", again="the decoding anew"
+    )
 
 
 def test_processes_that_race_build_one_set(cache: Path) -> None:

@@ -13,6 +13,7 @@ from edgebench.data.fetch import fetch, fetch_scenes, fetch_weights, fetchable
 from edgebench.errors import DataError
 from edgebench.models.weights import TORCHVISION_FILES
 from tests.data import fixtures, scene_fixtures
+from tests.faults.recording import Observed
 
 
 def test_what_can_be_fetched_is_in_torchvision() -> None:
@@ -75,7 +76,12 @@ def test_weights_are_downloaded_into_the_cache_and_checked(
     assert asked == [(file, str(cache / "weights"), True, True)]
 
 
-def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.fault(
+    "data",
+    "downloaded weights have a wrong hash",
+    "torch's download made to say so",
+)
+def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, observed: Observed) -> None:
     with pytest.raises(DataError, match=r"no weights called 'resnet-18'.*did you mean 'resnet18'\?"):
         fetch_weights("resnet-18")
 
@@ -83,8 +89,11 @@ def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("invalid hash value")
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
-    with pytest.raises(DataError, match=r"downloading 'weights:resnet18' failed: invalid hash value"):
+    with pytest.raises(
+        DataError, match=r"downloading 'weights:resnet18' failed: invalid hash value"
+    ) as refused:
         fetch_weights("resnet18")
+    observed(said=str(refused.value))
 
 
 def test_all_parts_of_voc_are_downloaded_into_the_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from edgebench.errors import DataError, ModelError, SettingsError
 from edgebench.models import checkpoint, registry, weights
 from edgebench.models.checkpoint import HALF, IMAGENET, Normalisation
 from edgebench.models.mobile import MobileNet
+from tests.faults.recording import Observed
 from tests.models import pretrained
 
 TINY = ModelSettings(name="mcunet-5fps")
@@ -97,7 +98,12 @@ def test_a_checkpoint_of_another_model_is_refused(data: Path) -> None:
         checkpoint.load("file:mine.safetensors", grey, ModelSettings(name="mbv2-w0.35"))
 
 
-def test_a_changed_file_is_refused_even_after_its_digest_was_accepted(data: Path) -> None:
+@pytest.mark.fault(
+    "data",
+    "a checkpoint changes",
+    "a bit of its file flipped after its digest was accepted",
+)
+def test_a_changed_file_is_refused_even_after_its_digest_was_accepted(data: Path, observed: Observed) -> None:
     path = data / "own.safetensors"
     model = registry.build(TINY, in_channels=3, classes=7)
     assert isinstance(model, MobileNet)
@@ -106,8 +112,9 @@ def test_a_changed_file_is_refused_even_after_its_digest_was_accepted(data: Path
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"the file's SHA-256 is .*by own.json"):
+    with pytest.raises(DataError, match=r"the file's SHA-256 is .*by own.json") as refused:
         checkpoint.load("file:own.safetensors", model, TINY)
+    observed(said=str(refused.value))
 
 
 def test_a_state_is_restored_but_for_the_classifier() -> None:

@@ -18,6 +18,7 @@ from edgebench.run.artefacts import Artefacts
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.store import Store
 from edgebench.run.trial import ARTEFACT
+from tests.faults.recording import Observed
 
 CONTENT = b"weights" * 1000
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -66,9 +67,20 @@ def test_one_that_was_damaged_is_an_error_that_names_the_file(artefacts: Artefac
     assert "delete it" in error.hint
 
 
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    "failing",
+    [
+        pytest.param(
+            "fsync",
+            marks=pytest.mark.fault(
+                "disk", "a full disk while weights are kept", "`fsync` made to fail with ENOSPC"
+            ),
+        ),
+        "replace",
+    ],
+)
 def test_a_full_disk_is_an_error_and_leaves_nothing(
-    artefacts: Artefacts, monkeypatch: pytest.MonkeyPatch, failing: str
+    artefacts: Artefacts, monkeypatch: pytest.MonkeyPatch, failing: str, observed: Observed
 ) -> None:
     artefacts.put(b"another")
     before = sorted(artefacts.folder.iterdir())
@@ -81,6 +93,10 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(
         artefacts.put(CONTENT)
     assert raised.value.where == str(artefacts.folder)
     assert sorted(artefacts.folder.iterdir()) == before
+    left = (
+        "as it was, and nothing is beside it" if sorted(artefacts.folder.iterdir()) == before else "not alone"
+    )
+    observed(said=str(raised.value), file=left)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
@@ -203,8 +219,13 @@ def test_where_the_artefact_cannot_be_written_there_is_no_record(
     store.close()
 
 
+@pytest.mark.fault(
+    "driver",
+    "the command ends between a trial's weights and its record",
+    "an interrupt after the file of the weights, before the row that names it",
+)
 def test_a_kill_between_file_and_row_leaves_a_file_too_many_at_worst(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, observed: Observed
 ) -> None:
     store = Store(tmp_path / "store.sqlite")
 
@@ -224,4 +245,8 @@ def test_a_kill_between_file_and_row_leaves_a_file_too_many_at_worst(
     assert again.get("t", HERE) is None
     again.finish(done(), HERE, "a trial")
     assert again.get("t", HERE) is not None
+    observed(
+        integrity=again.rows("PRAGMA integrity_check")[0][0],
+        again="the trial",
+    )
     again.close()

@@ -16,6 +16,7 @@ from edgebench.run.database import FORMAT, Database
 from edgebench.run.owner import Owner
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.store import Held, Store
+from tests.faults.recording import Observed
 
 HERE = "identity"
 FORK = multiprocessing.get_context("fork")
@@ -73,35 +74,66 @@ def test_a_directory_in_its_place(tmp_path: Path) -> None:
     assert "unable to open" in refused(tmp_path)
 
 
-def test_a_damaged_file(tmp_path: Path) -> None:
+@pytest.mark.fault(
+    "store",
+    "a store that is no database",
+    "a file of nonsense in the store's place",
+)
+def test_a_damaged_file(tmp_path: Path, observed: Observed) -> None:
     path = tmp_path / "store.sqlite"
     path.write_bytes(b"\x00nonsense" * 1000)
-    assert "damaged" in refused(path)
+    said = refused(path)
+    assert "damaged" in said
     assert path.read_bytes() == b"\x00nonsense" * 1000, "it may be somebody's work"
+    observed(said=said, file="as it was" if path.read_bytes() == b"\x00nonsense" * 1000 else "changed")
 
 
-@pytest.mark.parametrize("version", [FORMAT + 1, 99, -1])
-def test_another_format_is_left_alone(tmp_path: Path, version: int) -> None:
+@pytest.mark.parametrize(
+    "version",
+    [
+        FORMAT + 1,
+        pytest.param(
+            99, marks=pytest.mark.fault("store", "a store of a later version", "a store of format 99")
+        ),
+        -1,
+    ],
+)
+def test_another_format_is_left_alone(tmp_path: Path, version: int, observed: Observed) -> None:
     path = tmp_path / "store.sqlite"
     Database(path).close()
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {version}")
     db.close()
     before = path.read_bytes()
-    assert f"format {version}; expected format {FORMAT}, or an older one" in refused(path)
+    said = refused(path)
+    assert f"format {version}; expected format {FORMAT}, or an older one" in said
     assert path.read_bytes() == before
+    observed(said=said, file="as it was" if path.read_bytes() == before else "changed")
 
 
-@pytest.mark.parametrize("version", range(FORMAT + 1))
-def test_somebody_elses_database_is_left_alone(tmp_path: Path, version: int) -> None:
+@pytest.mark.parametrize(
+    "version",
+    [
+        pytest.param(
+            0,
+            marks=pytest.mark.fault(
+                "store", "somebody else's database", "an SQLite file with a table of photos"
+            ),
+        ),
+        *range(1, FORMAT + 1),
+    ],
+)
+def test_somebody_elses_database_is_left_alone(tmp_path: Path, version: int, observed: Observed) -> None:
     path = tmp_path / "photos.sqlite"
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE photo (name TEXT)")
         db.execute(f"PRAGMA user_version = {version}")
     db.close()
     before = path.read_bytes()
-    assert "no store" in refused(path)
+    said = refused(path)
+    assert "no store" in said
     assert path.read_bytes() == before
+    observed(said=said, file="as it was" if path.read_bytes() == before else "changed")
 
 
 class Watched:
@@ -206,7 +238,12 @@ def is_killed_before(statement_number: int, path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_kill_at_any_statement_of_the_change_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.fault(
+    "store",
+    "a kill while an old store is brought up to date",
+    "SIGKILL before each statement of the change in turn; then opened again",
+)
+def test_a_kill_at_any_statement_of_the_change_loses_nothing(tmp_path: Path, observed: Observed) -> None:
     for number in range(100):
         path = old_store(tmp_path / f"{number}.sqlite")
         process = FORK.Process(target=is_killed_before, args=(number, path))
@@ -216,8 +253,11 @@ def test_a_kill_at_any_statement_of_the_change_loses_nothing(tmp_path: Path) -> 
         assert store.get("t", HERE) == KEPT
         assert store.rows("PRAGMA user_version") == [(FORMAT,)]
         assert store.rows("PRAGMA integrity_check") == [("ok",)]
+        integrity = store.rows("PRAGMA integrity_check")[0][0]
+        kept = "all" if store.get("t", HERE) == KEPT else "not all"
         store.close()
         if process.exitcode == 0:
             break
         assert process.exitcode == -signal.SIGKILL
     assert 10 < number < 100, "it was killed at every statement"
+    observed(kept=kept, integrity=integrity)

@@ -19,6 +19,7 @@ from edgebench.errors import StoreError
 from edgebench.run import environment, history
 from edgebench.run.database import Database
 from edgebench.run.history import Run, RunLog, git_commit, new_uid, results_for, results_of, runs
+from tests.faults.recording import Observed
 
 FORK = multiprocessing.get_context("fork")
 IDENTITY: dict[str, str | int] = {"device": "cpu", "processor": "A Chip, cpu family 6", "torch": "2.9.0"}
@@ -133,8 +134,23 @@ class Failing:
         return self._db.execute(statement, *arguments)
 
 
-@pytest.mark.parametrize("inserts", [0, 1, 2, 3])
-def test_a_full_disk_is_told_once_and_at_the_end(store: Database, inserts: int) -> None:
+@pytest.mark.parametrize(
+    "inserts",
+    [
+        0,
+        1,
+        pytest.param(
+            2,
+            marks=pytest.mark.fault(
+                "disk",
+                "a full disk while the history is written",
+                "SQLite made to say so at a run's second result",
+            ),
+        ),
+        3,
+    ],
+)
+def test_a_full_disk_is_told_once_and_at_the_end(store: Database, inserts: int, observed: Observed) -> None:
     whole: Any = store._db
     failing = Failing(whole, inserts)
     store._db = failing  # type: ignore[assignment]
@@ -145,12 +161,13 @@ def test_a_full_disk_is_told_once_and_at_the_end(store: Database, inserts: int) 
         assert failing.tried == inserts + 1, "it is not tried again and again"
     with pytest.raises(
         StoreError, match=r"not in the history, or not all of them: .*full \(free some disk space"
-    ):
+    ) as told:
         each.end()
     each.end()
     store._db = whole
     kept = [content["item"] for run in runs(store) for content in results_of(store, run)]
     assert kept == ["gain", "loss"][: max(0, inserts - 1)]
+    observed(said=str(told.value))
 
 
 @pytest.mark.parametrize("change", ["UPDATE run SET identity = '{'", "UPDATE result SET content = '{'"])

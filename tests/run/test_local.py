@@ -17,6 +17,7 @@ import pytest
 
 from edgebench.run.local import LocalExecutor
 from edgebench.run.record import Record, Status
+from tests.faults.recording import Observed
 from tests.run.misbehaving import Misbehaving
 
 ROOT = Path(__file__).parents[2]
@@ -63,19 +64,38 @@ def submit(executor: LocalExecutor, how: str, **limits: Any) -> None:
 @pytest.mark.parametrize(
     ("how", "status", "message"),
     [
-        ("segfault", Status.crashed, "the process was killed by SIGSEGV"),
+        pytest.param(
+            *("segfault", Status.crashed, "the process was killed by SIGSEGV"),
+            marks=pytest.mark.fault("trial", "a trial crashes", "SIGSEGV in its process"),
+        ),
         ("killed", Status.lost, "the process was killed by SIGKILL"),
-        ("exit", Status.crashed, "the process left with exit status 3 and no result"),
+        pytest.param(
+            *("exit", Status.crashed, "the process left with exit status 3 and no result"),
+            marks=pytest.mark.fault("trial", "a trial leaves without a word", "`os._exit(3)` in its process"),
+        ),
         ("system_exit", Status.crashed, "the process left with exit status 0 and no result"),
-        ("memory", Status.out_of_memory, "MemoryError"),
-        ("tensor", Status.out_of_memory, "RuntimeError"),
-        ("raises", Status.error, "ZeroDivisionError: by nought (at misbehaving.py:"),
+        pytest.param(
+            *("memory", Status.out_of_memory, "MemoryError"),
+            marks=pytest.mark.fault(
+                "trial", "Python runs out of memory", "lists that grow beyond a limit of 2 GiB"
+            ),
+        ),
+        pytest.param(
+            *("tensor", Status.out_of_memory, "RuntimeError"),
+            marks=pytest.mark.fault("trial", "torch runs out of memory", "a tensor of 4 TiB"),
+        ),
+        pytest.param(
+            *("raises", Status.error, "ZeroDivisionError: by nought (at misbehaving.py:"),
+            marks=pytest.mark.fault(
+                "trial", "a trial raises an exception", "a division by nought in its code"
+            ),
+        ),
         ("refuses", Status.error, "no such thing; expected another (look again)"),
         ("threads", Status.error, "RuntimeError: threads 1 1"),
     ],
 )
 def test_failures_are_named_and_stop_nothing_else(
-    executor: LocalExecutor, how: str, status: Status, message: str
+    executor: LocalExecutor, how: str, status: Status, message: str, observed: Observed
 ) -> None:
     submit(executor, how, memory=2.0)
     submit(executor, "well")
@@ -89,9 +109,15 @@ def test_failures_are_named_and_stop_nothing_else(
     assert well.status is Status.ok
     assert well.measured is not None
     assert well.measured.metrics["cases"] == 2
+    observed(status=failed.status, said=failed.message, others=f"`{well.status}`")
 
 
-def test_a_trial_is_stopped_at_its_time_limit(executor: LocalExecutor) -> None:
+@pytest.mark.fault(
+    "trial",
+    "a trial hangs",
+    "a trial that sleeps for ten minutes, with a limit of one second",
+)
+def test_a_trial_is_stopped_at_its_time_limit(executor: LocalExecutor, observed: Observed) -> None:
     submit(executor, "well")
     submit(executor, "sleep", timeout=1.0)
     found = collected(executor)
@@ -99,6 +125,8 @@ def test_a_trial_is_stopped_at_its_time_limit(executor: LocalExecutor) -> None:
     assert found["sleep 0"].message == "stopped after its time limit of 1 s"
     assert 1.0 <= found["sleep 0"].seconds < PATIENCE
     assert found["well 0"].status is Status.ok
+    hung = found["sleep 0"]
+    observed(status=hung.status, said=hung.message, others=f"`{found['well 0'].status}`")
 
 
 def test_an_interrupt_of_the_process_group_leaves_trials_alone(executor: LocalExecutor) -> None:
@@ -116,7 +144,12 @@ def test_the_fork_server_never_sees_an_interrupt(executor: LocalExecutor) -> Non
     collected(executor)
 
 
-def test_a_process_whose_fork_server_is_gone_too_is_lost(executor: LocalExecutor) -> None:
+@pytest.mark.fault(
+    "trial",
+    "the process that starts trials is killed",
+    "SIGKILL to the fork server while a trial runs, then to that trial",
+)
+def test_a_process_whose_fork_server_is_gone_too_is_lost(executor: LocalExecutor, observed: Observed) -> None:
     """The second submission starts another fork server, which is no parent of the first one's process."""
     submit(executor, "sleep")
     (hanging,) = executor._running.values()
@@ -132,6 +165,11 @@ def test_a_process_whose_fork_server_is_gone_too_is_lost(executor: LocalExecutor
     (record,) = collected(executor).values()
     assert record.status is Status.lost
     assert record.message == "the process ended with the fork server it came from"
+    observed(
+        status=record.status,
+        said=record.message,
+        others=", ".join(f"`{each.status}`" for each in found.values()),
+    )
 
 
 def test_closing_kills_what_runs_and_names_it(executor: LocalExecutor) -> None:

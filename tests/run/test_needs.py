@@ -14,6 +14,7 @@ from edgebench.run.owner import Owner
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.store import Store
 from edgebench.run.trial import Trial
+from tests.faults.recording import Observed
 from tests.run.bench import ALSO, BETTER, CLEAR, NOISY, Bench, epochs
 from tests.run.pretrained import (
     FIRST,
@@ -92,7 +93,14 @@ def test_where_the_weights_were_deleted_they_are_made_again_if_somebody_needs_th
     assert kept(bench).read_bytes() == WEIGHTS
 
 
-def test_damaged_weights_end_the_run_with_one_error_that_says_what_to_do(bench: Bench) -> None:
+@pytest.mark.fault(
+    "data",
+    "stored weights are damaged",
+    "a byte missing at the end of an artefact that trials start from; then the file deleted, as the message says",
+)
+def test_damaged_weights_end_the_run_with_one_error_that_says_what_to_do(
+    bench: Bench, observed: Observed
+) -> None:
     settle(bench, bench.claim(started_from()), pretrained())
     kept(bench).write_bytes(WEIGHTS[:-1])
     more = bench.claim(started_from("looks: [3]"), "more")
@@ -104,6 +112,12 @@ def test_damaged_weights_end_the_run_with_one_error_that_says_what_to_do(bench: 
     judged, _, executor = settle(bench, more, pretrained())
     assert ran(executor) == [(FIRST, 0), (2, 2), (3, 2)]
     assert judged["better"].verdict is not None
+    leases = bench.sessions[-1].store.rows("SELECT count(*) FROM lease", ())[0][0]
+    observed(
+        said=str(raised.value),
+        leases=leases,
+        again=f"{len(ran(executor))} trials",
+    )
 
 
 FAULTS = [status for status in Status if not status.is_outcome and status is not Status.lost]

@@ -34,6 +34,7 @@ from edgebench.run.store import Store
 from edgebench.run.trial import Trial
 from tests import roots
 from tests.data import fixtures
+from tests.faults.recording import Observed
 from tests.run.misbehaving import Misbehaving
 from tests.run.ray_nodes import PATIENCE, Nodes, until
 
@@ -153,7 +154,12 @@ def test_a_dataset_is_sent_once_to_every_node(ran: Ran, nodes: Nodes) -> None:
     assert kept == [contents, contents], "each node got all of them"
 
 
-def test_failures_are_those_of_one_machine_and_nothing_is_tried_again(ran: Ran) -> None:
+@pytest.mark.fault(
+    "ray",
+    "a Ray worker is killed",
+    "SIGKILL to the Ray worker under a trial; beside it a trial that crashes and one that hangs",
+)
+def test_failures_are_those_of_one_machine_and_nothing_is_tried_again(ran: Ran, observed: Observed) -> None:
     found = {how: ran.records[f"{how} 0"] for how in BAD}
     assert {how: record.status for how, record in found.items()} == {
         "segfault": Status.crashed,
@@ -170,6 +176,8 @@ def test_failures_are_those_of_one_machine_and_nothing_is_tried_again(ran: Ran) 
     )
     assert found["grandparent"].message.startswith("its Ray worker or node was lost (WorkerCrashedError)")
     assert all(record.measured is None for record in found.values())
+    lost, beside = found["grandparent"], f"`{found['segfault'].status}`, `{found['sleep'].status}`"
+    observed(status=lost.status, said=lost.message.partition(":")[0], others=beside)
 
 
 def rows(store: Path, query: str) -> list[Any]:
@@ -189,12 +197,18 @@ def measured(store: Path) -> dict[str, Any]:
     return contents
 
 
-def test_a_node_that_is_killed_in_the_middle_of_a_run_changes_nothing(nodes: Nodes, tmp_path: Path) -> None:
+@pytest.mark.fault(
+    "ray",
+    "a Ray node is killed",
+    "SIGKILL to all of a node while it runs a trial of 12, on three nodes",
+)
+def test_a_node_that_is_killed_in_the_middle_of_a_run_changes_nothing(
+    nodes: Nodes, tmp_path: Path, observed: Observed
+) -> None:
     claim = roots.load(tmp_path, LONGER)
     case, stores = claim.cases[0], (tmp_path / "ray.sqlite", tmp_path / "local.sqlite")
     victim = nodes.add(alike=1)
     killed: list[int] = []
-
     seen: set[int] = set()
 
     def kill(_: Any) -> None:
@@ -229,6 +243,8 @@ def test_a_node_that_is_killed_in_the_middle_of_a_run_changes_nothing(nodes: Nod
     assert verdict == expected
     assert measured(stores[0]) == measured(stores[1])
     assert len(measured(stores[0])) == 12
+    (status,) = rows(stores[0], "SELECT DISTINCT status FROM attempt")[0]
+    observed(status=status, verdict="the verdict and the numbers of one machine, bit for bit")
 
 
 def test_nodes_that_cannot_run_a_trial_are_refused(nodes: Nodes) -> None:
@@ -269,7 +285,7 @@ def test_a_cluster_of_this_machine_alone_ends_with_the_run(monkeypatch: pytest.M
         patch.setattr(executor._cluster, "slots", lambda demand: {})
         assert executor.free == 0, "it may come back"
         patch.setattr(ray_executor, "_PATIENCE", 0.0)
-        with pytest.raises(TrialError, match=r"no node that can run a trial .* run the same command again"):
+        with pytest.raises(TrialError, match=r"no node that can .* run the same command again"):
             executor.wait(1.0)
     started = set(psutil.Process().children(recursive=True)) - before
     assert executor.close() == []

@@ -22,6 +22,7 @@ from edgebench.run.options import Options
 from edgebench.run.record import Measured, Record, Status
 from edgebench.run.trial import trials_of
 from tests import roots
+from tests.faults.recording import Observed
 
 PATIENCE = 300.0  # seconds
 
@@ -136,14 +137,36 @@ def test_impossible_settings_fail_with_the_reason(tmp_path: Path) -> None:
     assert "5000 training and 50 validation images were asked for" in failure
 
 
-def test_a_diverged_treatment_loses(tmp_path: Path) -> None:
-    text = LIMITS.replace("LIMIT", "floor: {top1: 5}, arms: {other: {optimiser: {lr: 1.0e+30}}}")
-    verdict = settled(roots.load(tmp_path, text), Options(store=tmp_path / "store.sqlite"))["difference"]
-    assert ("diverged",) in rows(tmp_path / "store.sqlite", "SELECT status FROM record")
-    assert verdict.value > 5
-    text = LIMITS.replace("LIMIT", "floor: {top1: 5}, arms: {plain: {optimiser: {lr: 1.0e+30}}}")
-    claim = roots.load(tmp_path, text, "broken")
-    assert settled(claim, Options(store=tmp_path / "store.sqlite"))["difference"].outcome == "invalid"
+@pytest.mark.parametrize(
+    "arm",
+    [
+        pytest.param(
+            "other",
+            marks=pytest.mark.fault(
+                "numbers", "the loss of a treatment is NaN", "a learning rate of 1e30 for one of two arms"
+            ),
+        ),
+        pytest.param(
+            "plain",
+            marks=pytest.mark.fault(
+                "numbers",
+                "the loss of the reference is NaN",
+                "a learning rate of 1e30 for the arm that has a floor",
+            ),
+        ),
+    ],
+)
+def test_a_diverged_treatment_loses(tmp_path: Path, arm: str, observed: Observed) -> None:
+    limit = f"floor: {{top1: 5}}, arms: {{{arm}: {{optimiser: {{lr: 1.0e+30}}}}}}"
+    claim, store = roots.load(tmp_path, LIMITS.replace("LIMIT", limit)), tmp_path / "store.sqlite"
+    verdict = settled(claim, Options(store=store))["difference"]
+    statuses = {status for (status,) in rows(store, "SELECT status FROM record")}
+    assert statuses == {"ok", "diverged"}
+    if arm == "other":
+        assert verdict.value > 5
+    else:
+        assert verdict.outcome == "invalid"
+    observed(status=min(statuses), outcome=verdict.outcome)
 
 
 # What follows runs the command in a process of its own, and ends it in the middle.
@@ -179,7 +202,14 @@ def children(process: subprocess.Popen[str]) -> Sequence[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def test_killed_and_started_again_it_gives_what_it_would_have_given(tmp_path: Path) -> None:
+@pytest.mark.fault(
+    "driver",
+    "the command is killed",
+    "SIGKILL to `edgebench run` while a trial trains, twice; then the same command again",
+)
+def test_killed_and_started_again_it_gives_what_it_would_have_given(
+    tmp_path: Path, observed: Observed
+) -> None:
     """SIGKILL in the middle of trials; nothing that was finished is trained again, and no child goes on."""
     roots.write(tmp_path / "claims", trained=LONGER)
     store = tmp_path / "store.sqlite"
@@ -196,7 +226,7 @@ def test_killed_and_started_again_it_gives_what_it_would_have_given(tmp_path: Pa
         _, alive = psutil.wait_procs(family, timeout=PATIENCE)
         assert not alive
         assert finished(store)[: len(before)] == before, "records stay as they are"
-        before = finished(store)
+        before, code = finished(store), driver.returncode
     driver = command(tmp_path)
     out, err = driver.communicate(timeout=PATIENCE)
     assert driver.returncode == 1, "there is no baseline"
@@ -211,10 +241,32 @@ def test_killed_and_started_again_it_gives_what_it_would_have_given(tmp_path: Pa
     )
     assert f"{untouched['gain'].value:.4g}" in out
     assert untouched["gain"].outcome in out
+    observed(
+        exit=code,
+        kept="all" if after[: len(before)] == before else "not all",
+        integrity=rows(store, "PRAGMA integrity_check")[0][0],
+        processes=len(alive),
+        again="what was missing" if len(after) == len({trial for trial, _ in after}) else "too much",
+        verdict=f"the verdict of an undisturbed run, {untouched['gain'].outcome}",
+    )
 
 
-@pytest.mark.parametrize("while_starting", [True, False])
-def test_ctrl_c_leaves_in_order(tmp_path: Path, while_starting: bool) -> None:
+@pytest.mark.parametrize(
+    "while_starting",
+    [
+        pytest.param(
+            True,
+            marks=pytest.mark.fault(
+                "driver", "Ctrl-C at the start", "SIGINT to all its processes, at the imports"
+            ),
+        ),
+        pytest.param(
+            False,
+            marks=pytest.mark.fault("driver", "Ctrl-C", "SIGINT to all its processes while a trial trains"),
+        ),
+    ],
+)
+def test_ctrl_c_leaves_in_order(tmp_path: Path, while_starting: bool, observed: Observed) -> None:
     """A terminal sends SIGINT to the whole process group: driver, fork server, and the trial's process."""
     roots.write(tmp_path / "claims", trained=LONGER.replace("epochs: 4", "epochs: 900"))
     store = tmp_path / "store.sqlite"
@@ -236,3 +288,5 @@ def test_ctrl_c_leaves_in_order(tmp_path: Path, while_starting: bool) -> None:
     assert rows(store, "PRAGMA integrity_check") == [("ok",)]
     _, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert not alive
+    said = err.strip().splitlines()[-1]
+    observed(exit=driver.returncode, said=said, leases=rows(store, held)[0][0], processes=len(alive))

@@ -9,6 +9,7 @@ from edgebench.run.jobs import Progress
 from edgebench.run.record import Measured, Status
 from edgebench.run.store import Store
 from edgebench.run.trial import Trial
+from tests.faults.recording import Observed
 from tests.run.bench import ALSO, BETTER, CLEAR, Bench, epochs, text
 
 
@@ -60,8 +61,20 @@ def test_a_failure_in_another_process_of_the_run_is_not_repeated(bench: Bench) -
     assert "timed_out" in judged["better"].failure
 
 
-@pytest.mark.parametrize("losses", [1, 2, 3])
-def test_a_trial_that_was_lost_is_tried_again_twice(bench: Bench, losses: int) -> None:
+@pytest.mark.parametrize(
+    "losses",
+    [
+        1,
+        2,
+        pytest.param(
+            3,
+            marks=pytest.mark.fault(
+                "trial", "a trial is lost every time", "a trial whose status is `lost` by script"
+            ),
+        ),
+    ],
+)
+def test_a_trial_that_was_lost_is_tried_again_twice(bench: Bench, losses: int, observed: Observed) -> None:
     left = losses
 
     def script(trial: Trial) -> Measured | Status:
@@ -77,6 +90,7 @@ def test_a_trial_that_was_lost_is_tried_again_twice(bench: Bench, losses: int) -
     assert (judged["better"].verdict is not None) == (losses < 3)
     if losses == 3:
         assert judged["better"].failure == "arm 'b', trial micronet on digits, seed 1: lost: as scripted"
+        observed(tried=ran.count((3, 1)), said=judged["better"].failure)
 
 
 def test_a_missing_dataset_fails_the_claim_and_says_how_to_get_it(bench: Bench) -> None:

@@ -17,6 +17,7 @@ from edgebench.errors import ModelError
 from edgebench.run import worker
 from edgebench.run.record import Measured, Status
 from edgebench.run.trial import Trial
+from tests.faults.recording import Observed
 from tests.run.misbehaving import Misbehaving
 
 GOOD = Measured({"top1": 1.0}, {"val_top1": (1.0, 2.0)})
@@ -78,17 +79,21 @@ def test_divergence_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("measured", "name"),
     [
-        (Measured({"top1": math.nan}), "top1"),
+        pytest.param(
+            *(Measured({"top1": math.nan}), "top1"),
+            marks=pytest.mark.fault("numbers", "a measurement is not finite", "an accuracy that is NaN"),
+        ),
         (Measured({"top1": 1.0, "flops": math.inf}), "flops"),
         (Measured({}, {"val_loss": (1.0, math.nan)}), "val_loss"),
     ],
 )
 def test_numbers_that_are_not_finite_never_become_results(
-    monkeypatch: pytest.MonkeyPatch, measured: Measured, name: str
+    monkeypatch: pytest.MonkeyPatch, measured: Measured, name: str, observed: Observed
 ) -> None:
     record = ran(monkeypatch, measured)
     assert (record.status, record.measured) == (Status.error, None)
     assert record.message == f"not a finite number: {name}"
+    observed(status=record.status, said=record.message)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +144,12 @@ def test_a_memory_limit_that_is_already_lower_stays() -> None:
     assert done.stdout.split() == [str(1 << 30), str(1 << 29)]
 
 
-def test_data_that_changed_after_planning_is_refused() -> None:
+@pytest.mark.fault(
+    "data",
+    "a dataset changes after the plan",
+    "a trial whose hash was made with another SHA-256 of its data",
+)
+def test_data_that_changed_after_planning_is_refused(observed: Observed) -> None:
     settings = TrainSettings(
         model=ModelSettings(name="micronet"),
         data=DataSettings(name="digits"),
@@ -148,4 +158,5 @@ def test_data_that_changed_after_planning_is_refused() -> None:
     )
     (record,) = worker.run_here((Trial("train", settings, 0, "0" * 64),))
     assert record.status is Status.error
+    observed(status=record.status, said=record.message)
     assert "the content of 'digits' changed after the run was planned" in record.message

@@ -22,6 +22,7 @@ from edgebench.run import environment
 from edgebench.train import frozen
 from edgebench.train.frozen import Maps
 from edgebench.train.trial import run_training
+from tests.faults.recording import Observed
 from tests.train.tuned import FEW, tuned
 
 CPU = torch.device("cpu")
@@ -113,8 +114,13 @@ def test_what_is_there_is_not_computed_again(prefix: nn.Module, data: Prepared) 
     Maps(prefix, data, mirrored=False, device=CPU)
 
 
+@pytest.mark.fault(
+    "disk",
+    "a full disk while features are cached",
+    "the write made to fail with ENOSPC; then asked for again",
+)
 def test_a_full_disk_is_one_clear_error(
-    cache: Path, prefix: nn.Module, data: Prepared, monkeypatch: pytest.MonkeyPatch
+    cache: Path, prefix: nn.Module, data: Prepared, monkeypatch: pytest.MonkeyPatch, observed: Observed
 ) -> None:
     def full(*arguments: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -131,6 +137,9 @@ def test_a_full_disk_is_one_clear_error(
             Maps(prefix, data, mirrored=False, device=CPU)
     assert folders(cache) == [], "nothing half-written is left"
     Maps(prefix, data, mirrored=False, device=CPU)
+    observed(
+        said=str(raised.value), again="the same step, which then ends well" if folders(cache) else "nothing"
+    )
 
 
 def built(folder: str, content: bytes, results: Any) -> None:

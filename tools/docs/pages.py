@@ -51,6 +51,7 @@ def navigation(pages: Mapping[str, str]) -> list[Any]:
         "nightly.md": "Every night",
         "scaling.md": "Beyond one machine",
         "evidence.md": "Judge again, run again, evidence",
+        "reliability.md": "When something goes wrong",
     }
     contribute = {"contributing.md": "Write a claim"}
     for name in sorted(set(pages) - {"index.md", *use, *contribute}):
