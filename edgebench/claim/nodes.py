@@ -186,7 +186,9 @@ class _Builder:
             self.report(event, f"YAML tag '{tag}' is not allowed", "write a plain value")
         if isinstance(event, yaml.ScalarEvent):
             if hidden := CONTROL.search(event.value):  # which "\e" writes with letters
-                message = f"the text has the character {hidden.group()!r}; expected none that controls a terminal"
+                message = (
+                    f"the text has the character {hidden.group()!r}; expected none that controls a terminal"
+                )
                 self.problems.append(Problem(mark, message))
             return Node(self.scalar(event), mark)
         if isinstance(event, yaml.SequenceStartEvent):
