@@ -101,8 +101,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         "name",
         [
-            "../other/recipes/x", "/etc/passwd", "..", "a/b", "a.yaml", "A", "''", "~root", "a b", "é", "-a",
-            "\"x\\0y\"", "a" * 101,
+            "../other/recipes/x", "/etc/passwd", "..", "a/b", "a.yaml", "A", "''", "~root", "a b", "é", "-a", "a" * 101,
         ],
     )  # fmt: skip
     def test_a_name_that_is_a_path_or_odd(self, root: Root, name: str) -> None:
@@ -110,6 +109,12 @@ class TestRefusals:
         problem = root.the_problem(with_recipe(name))
         assert place(problem) == ("c.yaml", 4, 9)
         assert "is not a recipe's name" in problem.message
+
+    def test_a_name_with_a_character_that_controls_a_terminal(self, root: Root) -> None:
+        problems = root.problems(with_recipe('"x\\0y"'))
+        assert {place(each) for each in problems} == {("c.yaml", 4, 9)}
+        assert r"'x\x00y' is not a recipe's name" in problems[0].message
+        assert "expected none that controls a terminal" in problems[1].message
 
     def test_a_link_out_of_the_root(self, root: Root, tmp_path: Path) -> None:
         (tmp_path / "outside.yaml").write_text("batch: 2")

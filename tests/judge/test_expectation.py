@@ -77,7 +77,7 @@ def test_reads_back_what_it_writes(expectation: Expectation) -> None:
         ("> ()", "more than constant arithmetic"),
         ("> " + "(" * 110, "is not a number"),
         ("> " + "1+" * 5000 + "1", "10003 characters long"),
-        (">\x00 1", "contains '\x00'"),
+        (">\x00 1", r"contains '\x00'"),
     ],
 )
 def test_rejections_are_sentences(text: str, found: str) -> None:

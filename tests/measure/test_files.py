@@ -79,7 +79,7 @@ def test_the_trial_is_the_same_every_time(found: dict[str, float]) -> None:
 
 def test_other_libraries_make_another_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     known = resolve("file", settings()).hash
-    monkeypatch.setattr("edgebench.run.trial._version", lambda package: "0")
+    monkeypatch.setattr("edgebench.run.trial.version", lambda package: "0")
     assert Trial("file", settings(), 0, None).hash != known
 
 
