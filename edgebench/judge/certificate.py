@@ -16,8 +16,13 @@ from edgebench.claim.fields import Strict, as_tuple
 from edgebench.errors import CertificateError
 from edgebench.judge.baseline import BaselineEffect, Recorded, Text, as_outcome
 from edgebench.judge.baseline_file import dump_document, read_document
-from edgebench.judge.transfer import Agreement
+from edgebench.judge.expectation import Expectation
+from edgebench.judge.statistics import paired_interval, prediction_half_width
+from edgebench.judge.transfer import LEVEL, Agreement, sign_agreement, size_agreement
 from edgebench.judge.verdict import Outcome
+
+# What rounding the stored numbers may move them by, as a share of the prediction interval of their seeds.
+_ROUNDING = 1e-3
 
 
 def _agreement(value: Any) -> Any:
@@ -40,6 +45,20 @@ class Side(Strict):
             raise ValueError("the value lies outside its interval")
         return self
 
+    def untrue(self) -> str | None:
+        """In what value and interval cannot be those of the seeds; None when they can.
+
+        An interval that is corrected for several looks is wider than Student's, and none is narrower.
+        """
+        of_seeds, slack = paired_interval(self.seeds, LEVEL), _ROUNDING * prediction_half_width(self.seeds)
+        slack += 1e-9 * abs(of_seeds.mean)
+        if abs(of_seeds.mean - self.value) > slack:
+            return f"its value is {self.value:g}, and the mean of its seeds {of_seeds.mean:g}"
+        low, high = self.interval
+        if low > of_seeds.low + slack or high < of_seeds.high - slack:
+            return f"its interval is [{low:g}, {high:g}], and that of its seeds [{of_seeds.low:g}, {of_seeds.high:g}]"
+        return None
+
 
 class CertifiedEffect(Strict):
     """One effect with both schedules, and whether they agree."""
@@ -51,7 +70,30 @@ class CertifiedEffect(Strict):
 
     def belongs_to(self, baseline: BaselineEffect) -> bool:
         """Whether the baseline is still the one that was certified."""
-        return (baseline.value, baseline.seeds) == (self.short.value, self.short.seeds)
+        return (baseline.verdict, baseline.value, baseline.interval, baseline.seeds) == (
+            self.short.verdict,
+            self.short.value,
+            self.short.interval,
+            self.short.seeds,
+        )
+
+    def untrue(self, expectation: Expectation, margin: float) -> str | None:
+        """What of it does not follow from its seeds, as the claim is now; None when all does.
+
+        Args:
+            expectation, margin: of the effect.
+        """
+        for name, side in (("short", self.short), ("longer", self.longer)):
+            if (said := side.untrue()) is not None:
+                return f"'{name}': {said}"
+        sign = sign_agreement(self.short.interval, self.longer.interval, expectation)
+        size = size_agreement(self.short.seeds, self.longer.seeds, expectation, margin)
+        if (self.sign, self.size) == (sign, size):
+            return None
+        return (
+            f"it says that the sign {_says(self.sign)} and the size {_says(self.size)}; by its seeds and the "
+            f"claim, the sign {_says(sign)} and the size {_says(size)}"
+        )
 
     @property
     def words(self) -> str:
@@ -64,6 +106,10 @@ class CertifiedEffect(Strict):
         return {"agrees": "the size agrees", "disagrees": "the size does not agree"}.get(
             self.size, "undecided"
         )
+
+
+def _says(agreement: Agreement) -> str:
+    return f"is {agreement}" if agreement is Agreement.undecided else str(agreement)
 
 
 class Certificate(Strict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgebench.claim.claim import Claim
+from edgebench.claim.claim import Claim, item_key
 from edgebench.claim.problems import display_path
 from edgebench.errors import CertificateError
 from edgebench.judge.baseline import BaselineEffect
@@ -64,7 +64,25 @@ class Certificates:
             return Certified(
                 None, f"the transfer certificate of {certificate.recorded.when} is of an earlier baseline"
             )
+        if (untrue := _untrue(claim, item, effect)) is not None:
+            return Certified(
+                None, f"the transfer certificate of {certificate.recorded.when} cannot be used: {untrue}"
+            )
         return Certified(f"{certificate.length}: {effect.words}", _sentence(certificate, effect))
+
+
+def untrue(claim: Claim, certificate: Certificate) -> list[str]:
+    """What of a claim's certificate does not follow from its own seeds and the claim, as sentences."""
+    said = ((item, _untrue(claim, item, effect)) for item, effect in certificate.effects.items())
+    return [f"{item}: {each}" for item, each in said if each is not None]
+
+
+def _untrue(claim: Claim, item: str, certified: CertifiedEffect) -> str | None:
+    for case in claim.cases:
+        for key, effect in case.effects.items():
+            if item_key(key, case.id) == item:
+                return certified.untrue(effect.expect, effect.margin)
+    return "the claim has no such effect"
 
 
 def _load(path: Path, claim: Claim, tier: str) -> Certificate | CertificateError | None:
