@@ -35,7 +35,9 @@ def excerpts(problems: Iterable[Problem]) -> list[str]:
     for problem in problems:
         mark = problem.mark
         if mark.file not in files:
-            files[mark.file] = _lines(Path(mark.file))
+            # What is refused for lying elsewhere is not quoted either: it may be anybody's.
+            elsewhere = problem.message.startswith("leads outside the claims root")
+            files[mark.file] = [] if elsewhere else _lines(Path(mark.file))
         shown.append("\n".join([str(problem), *_excerpt(problem, files[mark.file])]))
     return shown
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edgebench.claim.catalogue import load_catalogue
 from edgebench.claim.excerpt import pointed
 from edgebench.claim.problems import MAX_SHOWN, ClaimFileError, Mark, Problem
 from tests.claim.fixtures import TRAIN, Root, changed
@@ -106,3 +107,13 @@ def test_a_file_of_one_long_line_is_looked_at_no_further_than_it_is_shown(root: 
     lines = pointed(caught.value).splitlines()
     assert time.process_time() - began < 0.5, "it was a second for every megabyte and hundred problems"
     assert max(map(len, lines)) < 500
+
+
+def test_nothing_is_shown_of_a_file_outside_the_root(tmp_path: Path) -> None:
+    outside, claim = tmp_path / "private", tmp_path / "claims" / "demo" / "claim.yaml"
+    outside.write_text("secret: 1\n")
+    claim.parent.mkdir(parents=True)
+    claim.symlink_to(outside)
+    text = "".join(map(pointed, load_catalogue([tmp_path / "claims"]).broken.values()))
+    assert "leads outside the claims root" in text
+    assert "secret" not in text
