@@ -43,6 +43,18 @@ def test_a_vacuous_effect_and_a_broken_claim(shell: Shell) -> None:
     assert "claims/demo/broken.yaml:5:1" in shell.err
 
 
+def test_a_baseline_that_cannot_be_read_is_not_passed_over(shell: Shell) -> None:
+    shell.write(formula=roots.FORMULA, blocks=roots.BLOCKS)
+    shell("run")
+    assert shell("baseline", "record", "--why", "first") == 0
+    shell.baseline("blocks").write_text("claim: demo/blocks\n")
+    assert shell("audit") == options.FAILED
+    assert shell.out.splitlines()[-1] == "1 effect, 3 mutants, no vacuous effects", "the others are audited"
+    assert shell.err.count("blocks.yaml") == shell.err.count("\n"), "each problem once, on a line of its own"
+    assert shell("audit", "-k", "blocks") == options.FAILED
+    assert shell("audit", "-k", "formula") == 0
+
+
 def test_with_a_store_all_metrics_are_known(shell: Shell) -> None:
     shell.write(blocks=roots.BLOCKS)
     shell("run")

@@ -10,6 +10,7 @@ import typer
 from edgebench.claim.catalogue import load_catalogue
 from edgebench.cli.options import (
     DEFAULT_ROOT,
+    FAILED,
     NOT_AS_RECORDED,
     AsJson,
     Device,
@@ -18,7 +19,7 @@ from edgebench.cli.options import (
     Root,
     StoreFile,
 )
-from edgebench.cli.selection import complain, left_with_nothing, select
+from edgebench.cli.selection import complain, left_with_nothing, select, warn
 from edgebench.errors import StoreError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def audit(
 
     How often a verdict is decided although nothing differs, what the intervals cover over all looks, which shifts are
     found; and whether each effect would be judged otherwise if it claimed something else. With --store also on what the
-    store has: more seeds, and all metrics. Leaves with 1 when a rate is above its limit or an effect is vacuous.
+    store has: more seeds, and all metrics. Leaves with 1 when a rate is above its limit or an effect is vacuous, with 4
+    when a baseline cannot be read.
     """
     from edgebench.judge.audit.audit import audit as audited
     from edgebench.judge.audit.subject import subjects
@@ -48,17 +50,30 @@ def audit(
     from edgebench.report.result import Baselines
 
     catalogue = load_catalogue([root.absolute()])
-    chosen = list(subjects(select(catalogue.claims, keyword), Baselines().get))
+    unread: dict[str, None] = {}
+    chosen = list(
+        subjects(
+            select(catalogue.claims, keyword),
+            Baselines().get,
+            lambda error: unread.update({str(error): None}),
+        )
+    )
+    for error in unread:
+        warn(error)
     if not chosen:
         complain(catalogue)
+        if unread:
+            raise typer.Exit(FAILED)
         raise left_with_nothing("no claim that has a baseline was selected; see `edgebench list`")
     found = audited(chosen if store is None else _with_store(chosen, store, device))
     failures = found.failures()
     if as_json:
-        typer.echo(text_of(audit_document(found, NOT_AS_RECORDED if failures else 0)))
+        typer.echo(text_of(audit_document(found, FAILED if unread else NOT_AS_RECORDED if failures else 0)))
     else:
         typer.echo(summary(found, quiet=quiet))
     complain(catalogue)
+    if unread:
+        raise typer.Exit(FAILED)
     if failures:
         raise typer.Exit(NOT_AS_RECORDED)
 

@@ -55,18 +55,24 @@ class Subject:
         return verdict.outcome if isinstance(verdict, Verdict) else None
 
 
-def subjects(claims: Sequence[Claim], baseline: ReadBaseline) -> Iterator[Subject]:
-    """All effects of some claims that have a baseline, tier by tier; one that cannot be read is the run's to report.
+def subjects(
+    claims: Sequence[Claim],
+    baseline: ReadBaseline,
+    unread: Callable[[BaselineError], object] = lambda error: None,
+) -> Iterator[Subject]:
+    """All effects of some claims that have a baseline, tier by tier.
 
     Args:
         baseline: reads the baseline of a claim at a tier.
+        unread: told of each baseline that cannot be read, once for every case; by default that is another's to report.
     """
     for claim in claims:
         for case in claim.cases:
             for tier in case.tiers.values():
                 try:
                     found = baseline(claim, tier.name)
-                except BaselineError:
+                except BaselineError as error:
+                    unread(error)
                     continue
                 for effect in case.effects.values() if found is not None else ():
                     stored = found.effects.get(item_key(effect.key, case.id)) if found is not None else None
