@@ -89,3 +89,18 @@ def test_without_results_of_tier_paper_there_is_nothing_to_hold_against(shell: S
     assert status == options.FAILED
     assert "there is no baseline at tier paper" in shell.err
     assert not Certificates().path(roots.load(shell.path / "claims", CLAIM), "smoke").exists()
+
+
+def test_an_epoch_of_tier_paper_is_another_moment_too(shell: Shell) -> None:
+    shell.write(
+        claim=CLAIM.replace(
+            "smoke: {looks: [2]}", "smoke: {looks: [2]}\n      paper: {looks: [2], epochs: 4}"
+        )
+    )
+    for tier in ("smoke", "paper"):
+        assert shell("baseline", "record", "--tier", tier, "--why", "first run") == 0
+    arguments = ("certify", "demo/claim", "--tier", "smoke", "--against", "paper", "--why", "seen once")
+    assert shell(*arguments) == 0
+    assert "demo/claim::first names an epoch" in shell.out
+    found = load(shell.path / "certificates" / "smoke" / "demo" / "claim.yaml")
+    assert (found.against, list(found.effects)) == ("paper", ["gain"])

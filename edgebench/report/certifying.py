@@ -161,27 +161,27 @@ def _compared(
     for case in claim.cases:
         for key, effect in case.effects.items():
             item = item_key(key, case.id)
-            if item not in short.effects or item not in longer:
-                if item in short.effects and not keeps_meaning(effect.value):
-                    say(
-                        f"{claim.id}::{item} names an epoch, which is another moment of a longer schedule: left out"
-                    )
+            if item not in short.effects:
                 continue
-            effects[item] = _effect(effect, short.effects[item], longer[item])
-    return {item: each for item, each in effects.items() if each is not None}
+            if not keeps_meaning(effect.value):
+                say(
+                    f"{claim.id}::{item} names an epoch, which is another moment of a longer schedule: left out"
+                )
+            elif item in longer:
+                effects[item] = _effect(effect, short.effects[item], longer[item])
+    return effects
 
 
-def _effect(effect: Effect, short: BaselineEffect, longer: BaselineEffect) -> CertifiedEffect | None:
-    if short.interval is None or longer.interval is None:
-        return None
+def _effect(effect: Effect, short: BaselineEffect, longer: BaselineEffect) -> CertifiedEffect:
+    sides = _side(short), _side(longer)
     return CertifiedEffect(
-        sign=sign_agreement(short.interval, longer.interval, effect.expect),
+        sign=sign_agreement(sides[0].interval, sides[1].interval, effect.expect),
         size=size_agreement(short.seeds, longer.seeds, effect.expect, effect.margin),
-        short=_side(short),
-        longer=_side(longer),
+        short=sides[0],
+        longer=sides[1],
     )
 
 
 def _side(effect: BaselineEffect) -> Side:
-    assert effect.interval is not None, "it was checked"
+    assert effect.interval is not None, "effects of trained arms have one"
     return Side(verdict=effect.verdict, value=effect.value, interval=effect.interval, seeds=effect.seeds)
